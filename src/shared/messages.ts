@@ -1,0 +1,159 @@
+/** Everything that passes between the supervisor and its workers, besides the ring. */
+import type { LogLevel, LogLine } from './log.js';
+import type { OutputSettings, SpoolSettings } from './output-settings.js';
+import type { OutputStatus } from './output-status.js';
+import type { BadMetric } from './points-document.js';
+
+/** The user that plugins run as. */
+export interface PluginUser {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+}
+
+/** What a runner worker is given when it starts. */
+export interface RunnerSetup {
+  readonly ring: SharedArrayBuffer;
+  readonly childTable: SharedArrayBuffer;
+  /** First lane that runners may claim; those below belong to others. */
+  readonly firstLane: number;
+  /** Value of the tag `host`. */
+  readonly host: string;
+  /** In front of the namespace in a document's `database`. */
+  readonly databasePrefix: string;
+  readonly maxDocumentBytes: number;
+  readonly logLevel: LogLevel;
+}
+
+/** What goes to a runner worker as a task of the pool. */
+export type RunnerTask = RunTask | PostTask;
+
+/** Name of the executable at the root of a plugin's repository. */
+export const PLUGIN_FILE = 'plugin';
+
+/** One run of a plugin. */
+export interface RunTask {
+  readonly type: 'run';
+  /** Names the run in the child table; a positive 32-bit number. */
+  readonly runId: number;
+  readonly namespace: string;
+  /** Without `PLUGIN.` in front. */
+  readonly pluginName: string;
+  /** The registry's text for the repository, for the tag `repo`. */
+  readonly repo: string;
+  /** Tag `type` of the run metric: on schedule, or called for. */
+  readonly trigger: 'regular' | 'call';
+  /** Folder of the plugin; its executable is `PLUGIN_FILE` in it. */
+  readonly folder: string;
+  readonly parameters: readonly string[];
+  /** The whole environment of the plugin. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Undefined: as the agent's own user. */
+  readonly user: PluginUser | undefined;
+  readonly timeoutMs: number;
+  /** Between SIGTERM and SIGKILL at a time-out. */
+  readonly graceMs: number;
+  readonly maxOutputBytes: number;
+  /** True for plugins that only run on demand: text that is no JSON list is no error. */
+  readonly anyOutput: boolean;
+}
+
+/** How a run ended; the tag `status` of its run metric. */
+export type RunStatus = 'ok' | 'exit' | 'timeout' | 'signal' | 'spawn' | 'output';
+
+/** What came of a run. Its points and its run metric are in the ring by then. */
+export interface RunOutcome {
+  readonly type: 'run';
+  readonly status: RunStatus;
+  /** 0 = ok, else the exit code, 124 = time-out, 126/127 = not executable/not found, 128+n = signal n, 65 = output. */
+  readonly value: number;
+  /** Undefined when the plugin did not exit by itself. */
+  readonly exitCode: number | undefined;
+  readonly signal: string | undefined;
+  readonly durationMs: number;
+  /** Points of the plugin's own that were written. */
+  readonly points: number;
+  readonly badMetrics: number;
+  /** What went wrong, in a sentence; undefined when nothing did. */
+  readonly problem: string | undefined;
+  /** The last 16 KiB of what it printed. */
+  readonly stdoutEnd: string;
+  readonly stderrEnd: string;
+}
+
+/** The body of a `/post` that is too large to be worked on by the supervisor's thread. */
+export interface PostTask {
+  readonly type: 'post';
+  readonly namespace: string;
+  /** In front of every metric's name. */
+  readonly measurementPrefix: string;
+  /** Its memory is transferred. */
+  readonly body: Uint8Array;
+  /** Gives up after this long without room in the ring. */
+  readonly roomTimeoutMs: number;
+}
+
+/** Names a record that somebody waits for. */
+export interface RecordName {
+  readonly lane: number;
+  readonly end: number;
+}
+
+/** What became of a `PostTask`. */
+export type PostOutcome =
+  | { readonly type: 'written'; readonly points: number; readonly records: readonly RecordName[] }
+  | { readonly type: 'not-json'; readonly reason: string }
+  | { readonly type: 'bad-metric'; readonly bad: BadMetric }
+  | { readonly type: 'full' };
+
+/** What the publisher worker is given when it starts. */
+export interface PublisherSetup {
+  readonly ring: SharedArrayBuffer;
+  /** At least one; what `/post` hears of a refusal is the first one's word. */
+  readonly outputs: readonly OutputSettings[];
+  /** Undefined: nothing goes to disk. */
+  readonly spool: SpoolSettings | undefined;
+  readonly logLevel: LogLevel;
+}
+
+/** Why an output will not have a record. */
+export interface Loss {
+  /** The output refused it for good, or there was no room for it anywhere: later there may be. */
+  readonly kind: 'refused' | 'no-room';
+  readonly reason: string;
+}
+
+/** What became of a record that somebody waits for. */
+export interface Notice extends RecordName {
+  /** Undefined: it is safe, delivered or on disk. */
+  readonly loss: Loss | undefined;
+}
+
+/** How the outputs stand. */
+export interface PublisherStatus {
+  readonly outputs: readonly OutputStatus[];
+}
+
+/** What the supervisor says to the publisher worker. */
+export type ToPublisher =
+  | { readonly type: 'status' }
+  /** Deliver what is in the ring, then close; what remains after `withinMs` is counted and said. */
+  | { readonly type: 'drain'; readonly withinMs: number };
+
+/** What the publisher worker says to the supervisor. */
+export type FromPublisher =
+  | LogLine
+  | { readonly type: 'notices'; readonly notices: readonly Notice[] }
+  | { readonly type: 'status'; readonly status: PublisherStatus }
+  | ({ readonly type: 'drained' } & DrainOutcome);
+
+/** What an end of the publisher left behind. */
+export interface DrainOutcome {
+  /** Neither delivered nor on disk: what no client was told to be safe, but runs that took place. */
+  readonly undeliveredRecords: number;
+  readonly undeliveredPoints: number;
+  /** On disk, for the next start. */
+  readonly keptRecords: number;
+  readonly keptPoints: number;
+}

@@ -1,0 +1,176 @@
+import { cleanTags, type Metric, metricProblem, type Tags, timestampSeconds } from './metric.js';
+
+/** A field's value as InfluxDB-style consumers take it. */
+export type FieldValue = number | boolean | string;
+
+/** A finished points document, or a piece of one that was too large for a message: JSON text, complete in itself. */
+export interface PointsDocument {
+  readonly text: string;
+  /** Length of `text` in UTF-8. */
+  readonly bytes: number;
+  readonly points: number;
+}
+
+/** What all points of a document share. */
+export interface DocumentSettings {
+  /** The document's `database`. */
+  readonly database: string;
+  /** Put in front of every metric's name to make its measurement. */
+  readonly measurementPrefix: string;
+  /** Tag `host` of the points that do not bring one. */
+  readonly host: string;
+  /** Longest document in bytes; more points start another one. */
+  readonly maxBytes: number;
+}
+
+/** A metric that was left out, by its place in the list. */
+export interface BadMetric {
+  readonly index: number;
+  readonly reason: string;
+}
+
+/** What became of a list of metrics. */
+export interface EncodedMetrics {
+  readonly documents: readonly PointsDocument[];
+  readonly points: number;
+  /** The first bad metrics of the list. */
+  readonly bad: readonly BadMetric[];
+  /** How many metrics of the list were bad. */
+  readonly badCount: number;
+}
+
+/** A point longer than this is refused, so that every point fits every output's message. */
+const POINT_BYTES_MAX = 256 * 1024;
+
+/** So many bad metrics are kept with their reasons; a list of nothing else must not fill the memory. */
+const BAD_KEPT_MAX = 10;
+
+/** Anything but printable ASCII without the quote and the backslash. */
+const NEEDS_ESCAPE = /[^ !#-[\]-~]/;
+
+/**
+ * Checks a list of metrics and encodes the good ones, in one pass over the list.
+ * @param list elements of a parsed JSON list, each possibly anything
+ * @param nowSeconds unix time for metrics that bring none
+ */
+export function encodeMetrics(
+  list: readonly unknown[],
+  settings: DocumentSettings,
+  nowSeconds: number,
+): EncodedMetrics {
+  const documents = new DocumentBuilder(settings.database, settings.maxBytes);
+  const bad: BadMetric[] = [];
+  let badCount = 0;
+  const refuse = (index: number, reason: string): void => {
+    badCount += 1;
+    if (bad.length < BAD_KEPT_MAX) bad.push({ index, reason });
+  };
+  const hostTag = `"host":${quote(settings.host)}`;
+  for (let index = 0; index < list.length; index += 1) {
+    const candidate = list[index];
+    const problem = metricProblem(candidate);
+    if (problem !== undefined) {
+      refuse(index, problem);
+      continue;
+    }
+    const metric = candidate as Metric;
+    const point = `{"measurement":${quote(settings.measurementPrefix + metric.name)},"timestamp":${timestampSeconds(
+      metric.timestamp,
+      nowSeconds,
+    )},"tags":{${tagsText(cleanTags(metric.tags), hostTag)}},"fields":{"value":${fieldText(metric.value)}}}`;
+    if (!documents.add(point)) refuse(index, `its point is longer than ${documents.maxPointBytes} bytes`);
+  }
+  return { documents: documents.finish(), points: list.length - badCount, bad, badCount };
+}
+
+/** A point that the agent makes itself, with any number of fields. */
+export interface Point {
+  readonly measurement: string;
+  /** Unix seconds. */
+  readonly timestamp: number;
+  readonly tags: Tags;
+  readonly fields: Readonly<Record<string, FieldValue>>;
+}
+
+/** Encodes points of the agent's own as one document. */
+export function encodePoint(point: Point, database: string, host: string): PointsDocument {
+  const fields = Object.entries(point.fields).map(([key, value]) => `${quote(key)}:${fieldText(value)}`);
+  const tags = tagsText(cleanTags(point.tags), `"host":${quote(host)}`);
+  const text = `${documentHead(database)}{"measurement":${quote(point.measurement)},"timestamp":${
+    point.timestamp
+  },"tags":{${tags}},"fields":{${fields.join(',')}}}${DOCUMENT_TAIL}`;
+  return { text, bytes: Buffer.byteLength(text), points: 1 };
+}
+
+const DOCUMENT_TAIL = ']}';
+
+function documentHead(database: string): string {
+  return `{"database":${quote(database)},"retentionPolicy":"default","precision":"s","points":[`;
+}
+
+class DocumentBuilder {
+  readonly maxPointBytes: number;
+  readonly #head: string;
+  readonly #headBytes: number;
+  readonly #maxBytes: number;
+  readonly #finished: PointsDocument[] = [];
+  #text = '';
+  /** Of the document when it is closed now. */
+  #bytes = 0;
+  #points = 0;
+
+  constructor(database: string, maxBytes: number) {
+    this.#head = documentHead(database);
+    this.#headBytes = Buffer.byteLength(this.#head);
+    this.#maxBytes = maxBytes;
+    this.maxPointBytes = Math.min(POINT_BYTES_MAX, maxBytes - this.#headBytes - DOCUMENT_TAIL.length);
+  }
+
+  /** False when the point is too long for any document; it is then left out. */
+  add(point: string): boolean {
+    const bytes = Buffer.byteLength(point);
+    if (bytes > this.maxPointBytes) return false;
+    if (this.#points > 0 && this.#bytes + 1 + bytes > this.#maxBytes) this.#close();
+    if (this.#points === 0) {
+      this.#text = this.#head + point;
+      this.#bytes = this.#headBytes + bytes + DOCUMENT_TAIL.length;
+    } else {
+      this.#text += `,${point}`;
+      this.#bytes += 1 + bytes;
+    }
+    this.#points += 1;
+    return true;
+  }
+
+  finish(): readonly PointsDocument[] {
+    if (this.#points > 0) this.#close();
+    return this.#finished;
+  }
+
+  #close(): void {
+    this.#finished.push({ text: this.#text + DOCUMENT_TAIL, bytes: this.#bytes, points: this.#points });
+    this.#text = '';
+    this.#bytes = 0;
+    this.#points = 0;
+  }
+}
+
+function tagsText(tags: Tags, hostTag: string): string {
+  let text = '';
+  let hasHost = false;
+  for (const key in tags) {
+    if (key === 'host') hasHost = true;
+    text += `${text === '' ? '' : ','}${quote(key)}:${quote(tags[key] ?? '')}`;
+  }
+  if (hasHost) return text;
+  return text === '' ? hostTag : `${hostTag},${text}`;
+}
+
+function fieldText(value: FieldValue): string {
+  return typeof value === 'string' ? quote(value) : String(value);
+}
+
+/** JSON string literal; most names and tags need no escaping, and a test is cheaper than `JSON.stringify`. */
+function quote(text: string): string {
+  return NEEDS_ESCAPE.test(text) ? JSON.stringify(text) : `"${text}"`;
+}

@@ -1,0 +1,79 @@
+import { LIST_OF_TABLES } from './key-place.js';
+import { nearestName } from './nearest-name.js';
+import { readToml } from './toml-document.js';
+
+/** Names of the keys of each table, and a value of each by which its type is known. */
+export type KeysByTable = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+/** A key that a variable sets. */
+export interface EnvironmentOverride {
+  readonly variable: string;
+  readonly table: string;
+  readonly key: string;
+  /** The variable's text, read as the key's type; as it stands where that failed, for the key's own check. */
+  readonly value: unknown;
+}
+
+/** What the environment says. */
+export interface EnvironmentReading {
+  readonly overrides: readonly EnvironmentOverride[];
+  /** Sentences about variables that name no key. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * The variables `AGENT_<TABLE>_<KEY>`. One that begins with a table's name and names no key is a problem; every
+ * other variable is somebody else's.
+ */
+export function environmentOverrides(environment: NodeJS.ProcessEnv, keys: KeysByTable): EnvironmentReading {
+  const overrides: EnvironmentOverride[] = [];
+  const problems: string[] = [];
+  for (const [variable, text] of Object.entries(environment)) {
+    for (const [table, known] of Object.entries(keys)) {
+      const prefix = variableName(table, '');
+      if (text === undefined || !variable.startsWith(prefix)) continue;
+      if (table === LIST_OF_TABLES) {
+        problems.push(`${variable}: variables cannot set keys of [[${table}]]: write them into the file`);
+        continue;
+      }
+      const key = Object.keys(known).find((name) => variableName(table, name) === variable);
+      if (key === undefined) problems.push(unknownVariable(variable, table, Object.keys(known)));
+      else overrides.push({ variable, table, key, value: readAs(text, known[key]) });
+    }
+  }
+  return { overrides, problems };
+}
+
+/** The variable that overrides a key. */
+function variableName(table: string, key: string): string {
+  return `AGENT_${table}_${key}`.toUpperCase();
+}
+
+function unknownVariable(variable: string, table: string, keys: readonly string[]): string {
+  const near = nearestName(variable.slice(variableName(table, '').length), keys);
+  const wayOut =
+    near === undefined ? `its keys are ${keys.join(', ')}` : `did you mean ${variableName(table, near)}?`;
+  return `${variable}: this variable names no key of [${table}], ${wayOut}`;
+}
+
+function readAs(text: string, like: unknown): unknown {
+  if (Array.isArray(like)) return readList(text);
+  if (typeof like === 'number') return /^-?[0-9]+(?:\.[0-9]+)?$/.test(text) ? Number(text) : text;
+  if (typeof like === 'boolean') return text === 'true' ? true : text === 'false' ? false : text;
+  return text;
+}
+
+/** `a,b`, or a list as it would stand in the file. */
+function readList(text: string): unknown {
+  if (text.trimStart().startsWith('[')) {
+    try {
+      return readToml(`list = ${text}`).data.list;
+    } catch {
+      // Then its entries are wrong, and are named.
+    }
+  }
+  return text
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');
+}

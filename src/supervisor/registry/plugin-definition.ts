@@ -1,0 +1,25 @@
+/** How often a plugin runs. */
+export type PluginInterval =
+  | { readonly kind: 'on-demand' }
+  | { readonly kind: 'every'; readonly seconds: number }
+  | { readonly kind: 'cron'; readonly expression: string };
+
+/** A plugin of a namespace, as the registry wants it and the configuration allows it. */
+export interface PluginDefinition {
+  readonly namespace: string;
+  /** Last part of the repository's path, without `.git`: with the namespace it is the plugin's key. */
+  readonly project: string;
+  /** The registry's name without `PLUGIN.` in front. */
+  readonly name: string;
+  /** The registry's text for the repository, by which HTTP calls name the plugin. */
+  readonly repo: string;
+  /** Where it is cloned from. */
+  readonly address: string;
+  readonly interval: PluginInterval;
+  readonly parameters: readonly string[];
+}
+
+/** The plugin's key as one text. */
+export function pluginKey(plugin: Pick<PluginDefinition, 'namespace' | 'project'>): string {
+  return `${plugin.namespace}/${plugin.project}`;
+}

@@ -1,0 +1,74 @@
+import { CodedError } from '../../shared/coded-error.js';
+import { pluginNameOf } from '../../shared/measurement.js';
+import type { GitProtocol } from '../git/git-protocol.js';
+import { resolveRepository } from '../git/repository.js';
+import { withoutCredentials } from '../log/credentials.js';
+import type { PluginDefinition } from './plugin-definition.js';
+import { parsePluginInterval } from './plugin-interval.js';
+
+/** An item's fields, whatever they hold. */
+export type ItemFields = Readonly<Record<string, unknown>>;
+
+/** What the configuration says about where plugins come from. */
+export interface RepositoryRules {
+  /** `[agent] git`: holds `%s` once, or is empty. */
+  readonly template: string;
+  readonly protocols: ReadonlySet<GitProtocol>;
+}
+
+/** Checks an item of the type PLUGIN with care. Throws CodedError with the reason why it cannot be followed. */
+export function definePlugin(namespace: string, item: ItemFields, rules: RepositoryRules): PluginDefinition {
+  const name = parseName(fieldText(item, 'name'));
+  const repo = fieldText(item, 'git');
+  const { project, address } = resolveRepository(repo, rules.template, rules.protocols);
+  const interval = parsePluginInterval(fieldText(item, 'interval'));
+  const parameters = parseParameters(optionalFieldText(item, 'parameters'));
+  // A token in the address is for git alone: the text stands in points, listings and answers.
+  return { namespace, project, name, repo: withoutCredentials(repo), address, interval, parameters };
+}
+
+/** A field that may come as a number where a text is usual; undefined when it is missing or null. */
+function optionalFieldText(item: ItemFields, field: string): string | undefined {
+  const value = Object.hasOwn(item, field) ? item[field] : undefined;
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number' && Number.isFinite(value)) return String(value);
+  throw new CodedError(
+    'item',
+    `"${field}" is ${typeof value === 'object' ? 'no text' : `a ${typeof value}`}`,
+  );
+}
+
+const NAME = /^[-_.a-zA-Z0-9]+$/;
+const NAME_MAX_CHARACTERS = 200;
+const PARAMETERS_MAX = 256;
+const PARAMETERS_MAX_CHARACTERS = 32_768;
+
+function fieldText(item: ItemFields, field: string): string {
+  const text = optionalFieldText(item, field);
+  if (text === undefined) throw new CodedError('item', `"${field}" is missing or no text`);
+  return text;
+}
+
+function parseName(registryName: string): string {
+  const name = pluginNameOf(registryName);
+  if (name.length > NAME_MAX_CHARACTERS) {
+    throw new CodedError('item', `the name is longer than ${NAME_MAX_CHARACTERS} characters`);
+  }
+  if (!NAME.test(name)) {
+    throw new CodedError('item', 'the name is not made of letters, digits, "-", "_" and "."');
+  }
+  return name;
+}
+
+function parseParameters(text = ''): string[] {
+  if (text.length > PARAMETERS_MAX_CHARACTERS) {
+    throw new CodedError('item', `the parameters are longer than ${PARAMETERS_MAX_CHARACTERS} characters`);
+  }
+  if (text.includes('\0')) throw new CodedError('item', 'the parameters hold a NUL character');
+  const parameters = text.split(' ').filter((parameter) => parameter !== '');
+  if (parameters.length > PARAMETERS_MAX) {
+    throw new CodedError('item', `there are more than ${PARAMETERS_MAX} parameters`);
+  }
+  return parameters;
+}

@@ -1,0 +1,27 @@
+/** The publisher worker's entry: connects the publisher to the supervisor's messages. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { forwardingLog } from '../../shared/log.js';
+import type { FromPublisher, PublisherSetup, ToPublisher } from '../../shared/messages.js';
+import { openFeed } from './open-feed.js';
+import { Publisher } from './publisher.js';
+
+if (!parentPort) throw new Error('the publisher runs as a worker thread');
+
+const supervisor = parentPort;
+const setup = workerData as PublisherSetup;
+const send = (message: FromPublisher): void => supervisor.postMessage(message);
+const log = forwardingLog(setup.logLevel, send);
+
+const publisher = new Publisher({
+  ring: setup.ring,
+  openFeeds: (onRoom) => setup.outputs.map((settings) => openFeed({ settings, setup, log, onRoom })),
+  onNotices: (notices) => send({ type: 'notices', notices }),
+});
+
+supervisor.on('message', (message: ToPublisher) => {
+  if (message.type === 'status')
+    return void publisher.status().then((status) => send({ type: 'status', status }));
+  return void publisher.drain(message.withinMs).then((outcome) => send({ type: 'drained', ...outcome }));
+});
+
+await publisher.run();

@@ -1,0 +1,118 @@
+import { join } from 'node:path';
+import { forgetChild, noteChild } from '../../shared/child-table.js';
+import type { Log } from '../../shared/log.js';
+import { pluginMetricPrefix } from '../../shared/measurement.js';
+import { PLUGIN_FILE, type RunnerSetup, type RunOutcome, type RunTask } from '../../shared/messages.js';
+import type { DocumentSettings, PointsDocument } from '../../shared/points-document.js';
+import type { LaneWriter } from '../../shared/ring/lane-writer.js';
+import { notStarted, runMetric } from '../../shared/run-metric.js';
+import { type StartedProcess, startProcess } from './child-process-start.js';
+import { type PluginOutput, readPluginOutput } from './plugin-output.js';
+import { followProcess, type ProcessEnd } from './process-run.js';
+import { badMetricsSentence, type RunVerdict, verdictOf } from './run-verdict.js';
+
+/** What the runs of a worker share. */
+export interface Runner {
+  readonly setup: RunnerSetup;
+  /** The worker's lane of the ring; its number is also the worker's row of the child table. */
+  readonly lane: LaneWriter;
+  readonly log: Log;
+}
+
+/** Runs a plugin once. When this resolves, its points and the point about the run are in the ring. */
+export async function runPlugin(task: RunTask, runner: Runner): Promise<RunOutcome> {
+  const started = await startProcess({
+    file: join(task.folder, PLUGIN_FILE),
+    args: task.parameters,
+    folder: task.folder,
+    environment: task.environment,
+    user: task.user,
+  });
+  const outcome =
+    started.type === 'failed'
+      ? notStarted(started.value, `plugin ${task.pluginName} could not be started: ${started.problem}`)
+      : await followPlugin(task, started.process, runner);
+  const { setup } = runner;
+  const metric = runMetric(task, outcome, { database: databaseOf(task, setup), host: setup.host });
+  await writeDocument(task, metric, runner);
+  logRun(task, outcome, runner.log);
+  return outcome;
+}
+
+async function followPlugin(task: RunTask, process: StartedProcess, runner: Runner): Promise<RunOutcome> {
+  forgetWhenGone(task, process, runner);
+  const end = await followProcess(process, task);
+  const output = readPluginOutput(end.stdout, task, documentSettings(task, runner));
+  for (const document of output.metrics.documents) await writeDocument(task, document, runner);
+  const verdict = verdictOf(task, end, output);
+  logSideEffects(task, end, output, verdict, runner.log);
+  return {
+    type: 'run',
+    ...verdict,
+    exitCode: end.endedBy === 'itself' ? end.exit?.code : undefined,
+    signal: end.exit?.signal,
+    durationMs: end.durationMs,
+    points: output.metrics.points,
+    badMetrics: output.metrics.badCount,
+    stdoutEnd: end.stdoutEnd,
+    stderrEnd: end.stderrEnd,
+  };
+}
+
+/** Lets the supervisor find the process for as long as it lives, should this thread die. */
+function forgetWhenGone({ runId }: RunTask, process: StartedProcess, { setup, lane }: Runner): void {
+  const slot = noteChild(setup.childTable, lane.lane, { pid: process.pid, runId });
+  if (slot === undefined) return;
+  void process.exited.then(() => forgetChild(setup.childTable, lane.lane, slot));
+}
+
+function documentSettings(task: RunTask, { setup, lane }: Runner): DocumentSettings {
+  return {
+    database: databaseOf(task, setup),
+    measurementPrefix: pluginMetricPrefix(task.pluginName),
+    host: setup.host,
+    maxBytes: Math.min(setup.maxDocumentBytes, lane.maxDocumentBytes),
+  };
+}
+
+function databaseOf(task: RunTask, setup: RunnerSetup): string {
+  return setup.databasePrefix + task.namespace;
+}
+
+/** Waits for room as long as it takes: points of a run that took place are not dropped. */
+async function writeDocument(task: RunTask, document: PointsDocument, { lane }: Runner): Promise<void> {
+  await lane.write({ namespace: task.namespace, document, awaited: false }, () => false);
+}
+
+function logRun(task: RunTask, outcome: RunOutcome, log: Log): void {
+  const { status, value, durationMs, points, problem, stderrEnd } = outcome;
+  const fields = {
+    plugin: task.pluginName,
+    namespace: task.namespace,
+    status,
+    value,
+    durationMs,
+    points,
+    ...(stderrEnd !== '' && { stderr: stderrEnd }),
+  };
+  if (problem !== undefined) log.warn(fields, problem);
+  else log.debug(fields, `plugin ${task.pluginName} ran`);
+}
+
+/** Says what the verdict does not: metrics left out of a run that failed for another reason, processes ended. */
+function logSideEffects(
+  task: RunTask,
+  end: ProcessEnd,
+  output: PluginOutput,
+  verdict: RunVerdict,
+  log: Log,
+): void {
+  const { pluginName: plugin, namespace } = task;
+  const badMetrics = badMetricsSentence(`plugin ${plugin}`, output);
+  if (badMetrics !== undefined && verdict.status !== 'ok') log.warn({ plugin, namespace }, badMetrics);
+  if (end.strays.length === 0) return;
+  log.warn(
+    { plugin, namespace, pids: end.strays },
+    `plugin ${plugin} left processes behind that kept its output open or outlived its end; they were ended`,
+  );
+}

@@ -1,0 +1,131 @@
+import type { Readable } from 'node:stream';
+import { setImmediate as afterPolling } from 'node:timers/promises';
+import { isOverWithin } from '../../shared/within.js';
+import type { ProcessExit, StartedProcess } from './child-process-start.js';
+import { BoundedOutput, endOfText, OutputTail } from './process-output.js';
+
+/** What a process may take up. */
+export interface ProcessLimits {
+  readonly timeoutMs: number;
+  /** Between SIGTERM and SIGKILL. */
+  readonly graceMs: number;
+  /** Most bytes of stdout; a process that prints more is ended. */
+  readonly maxOutputBytes: number;
+}
+
+/** How a process ended and what it printed. */
+export interface ProcessEnd {
+  /** Who ended it: itself (or somebody outside), the time-out, or the bound of its output. */
+  readonly endedBy: 'itself' | 'timeout' | 'output';
+  /** Undefined when not even SIGKILL ended it, as with a process that hangs in the kernel. */
+  readonly exit: ProcessExit | undefined;
+  readonly durationMs: number;
+  /** At most `maxOutputBytes`. */
+  readonly stdout: Buffer;
+  /** The last 16 KiB. */
+  readonly stdoutEnd: string;
+  /** The last 16 KiB. */
+  readonly stderrEnd: string;
+  /** Processes that had left the group and were ended: with stdout or stderr in hand, or of a run that was ended. */
+  readonly strays: readonly number[];
+}
+
+/** After the process is gone its outputs may take this long to end, before whoever still holds them is ended. */
+const OUTPUT_END_MS = 250;
+/** A process that is still there so long after SIGKILL is given up. */
+const KILL_EFFECT_MS = 5000;
+
+/** Reads what a process prints until it is gone, and ends it when it takes too long or prints too much. */
+export async function followProcess(process: StartedProcess, limits: ProcessLimits): Promise<ProcessEnd> {
+  const startedAt = performance.now();
+  const stdout = new BoundedOutput(limits.maxOutputBytes);
+  const stderr = new OutputTail();
+  const ending = new ProcessEnding(process, limits);
+  process.stdout.on('data', (chunk: Buffer) => {
+    if (stdout.append(chunk)) return;
+    ending.begin('output');
+    process.stdout.destroy();
+  });
+  process.stderr.on('data', (chunk: Buffer) => stderr.append(chunk));
+  const outputsEnded = Promise.all([closed(process.stdout), closed(process.stderr)]);
+
+  const exit = await Promise.race([process.exited, ending.inVain]);
+  const durationMs = Math.round(performance.now() - startedAt);
+  ending.finish();
+  const endedItself = ending.begunBy === undefined && exit?.signal === undefined;
+  const isOver = (await endsSoon(outputsEnded)) && endedItself;
+  const strays = isOver ? [] : await process.endStrays();
+  process.stdout.destroy();
+  process.stderr.destroy();
+  return {
+    endedBy: ending.begunBy ?? 'itself',
+    exit,
+    durationMs,
+    stdout: stdout.bytes,
+    stdoutEnd: endOfText(stdout.bytes),
+    stderrEnd: stderr.text,
+    strays,
+  };
+}
+
+/** Ends a process by force, in steps. Owns the timers of the time-out and of the steps. */
+class ProcessEnding {
+  readonly #process: StartedProcess;
+  readonly #graceMs: number;
+  #timer: NodeJS.Timeout;
+  #begunBy: 'timeout' | 'output' | undefined;
+  #isFinished = false;
+  #giveUp: (() => void) | undefined;
+  /** Resolves when the last step had no effect. */
+  readonly inVain: Promise<undefined>;
+
+  constructor(process: StartedProcess, limits: ProcessLimits) {
+    this.#process = process;
+    this.#graceMs = limits.graceMs;
+    this.inVain = new Promise((resolve) => {
+      this.#giveUp = () => resolve(undefined);
+    });
+    this.#timer = setTimeout(() => this.begin('timeout'), limits.timeoutMs);
+  }
+
+  /** What made the first step necessary; undefined when none was. */
+  get begunBy(): 'timeout' | 'output' | undefined {
+    return this.#begunBy;
+  }
+
+  /** SIGTERM to the whole group, SIGKILL after the grace time. */
+  begin(why: 'timeout' | 'output'): void {
+    if (this.#begunBy !== undefined) return;
+    this.#begunBy = why;
+    if (this.#isFinished) return;
+    clearTimeout(this.#timer);
+    this.#process.killGroup('SIGTERM');
+    this.#timer = setTimeout(() => this.#force(), this.#graceMs);
+  }
+
+  /** The process is gone: what its outputs still bring may make it one that printed too much, but nothing is done. */
+  finish(): void {
+    this.#isFinished = true;
+    clearTimeout(this.#timer);
+  }
+
+  #force(): void {
+    this.#process.killGroup('SIGKILL');
+    this.#timer = setTimeout(() => this.#giveUp?.(), KILL_EFFECT_MS);
+  }
+}
+
+function closed(stream: Readable): Promise<void> {
+  return new Promise((resolve) => {
+    stream.once('close', resolve);
+    // An output that breaks off has ended; what came before counts.
+    stream.once('error', () => stream.destroy());
+  });
+}
+
+async function endsSoon(outputsEnded: Promise<unknown>): Promise<boolean> {
+  if (await isOverWithin(OUTPUT_END_MS, outputsEnded)) return true;
+  // When this thread was busy all the time, what the process had printed waits to be read right now.
+  await afterPolling();
+  return Promise.race([outputsEnded.then(() => true), afterPolling(false)]);
+}

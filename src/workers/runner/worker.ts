@@ -1,0 +1,40 @@
+/** The file that the threads of the runner pool execute: takes a lane of the ring, then does tasks. */
+import { parentPort, threadId, workerData } from 'node:worker_threads';
+import { forwardingLog } from '../../shared/log.js';
+import type { PostOutcome, RunnerSetup, RunnerTask, RunOutcome } from '../../shared/messages.js';
+import { claimLane } from '../../shared/ring/lane-owner.js';
+import { LaneWriter } from '../../shared/ring/lane-writer.js';
+import { type Runner, runPlugin } from './plugin-run.js';
+import { takePost } from './post-task.js';
+
+/** A thread that follows one that died may be up before the dead one's lane is given back. */
+const LANE_WAIT_MS = 100;
+const LANE_TRIES = 50;
+
+const runner = startRunner(workerData as RunnerSetup);
+
+/** Does a task of the pool. */
+export default async function doTask(task: RunnerTask): Promise<RunOutcome | PostOutcome> {
+  return task.type === 'run' ? runPlugin(task, runner) : takePost(task, runner);
+}
+
+function startRunner(setup: RunnerSetup): Runner {
+  return {
+    setup,
+    lane: new LaneWriter(setup.ring, waitForLane(setup)),
+    log: forwardingLog(setup.logLevel, (line) => parentPort?.postMessage(line)),
+  };
+}
+
+/** Blocks the thread meanwhile: it has nothing else to do, and the pool loads this file without waiting for promises. */
+function waitForLane({ ring, firstLane }: RunnerSetup): number {
+  const nothing = new Int32Array(new SharedArrayBuffer(4));
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return claimLane(ring, firstLane, threadId);
+    } catch (error) {
+      if (attempt === LANE_TRIES) throw error;
+      Atomics.wait(nothing, 0, 0, LANE_WAIT_MS);
+    }
+  }
+}

@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, realpathSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { AgentProcess } from '../support/agent-process.js';
+import { makeRepository } from '../support/git-repository.js';
+import {
+  callPlugin,
+  listed,
+  NAMESPACE,
+  PluginRepositories,
+  pluginItem,
+  plugins,
+  pointsOf,
+  startWithPlugins,
+} from '../support/plugin-item.js';
+import { isAlive } from '../support/processes.js';
+import { waitUntil } from '../support/wait-until.js';
+
+const LIST = `echo '[{"name":"up","value":1}]'`;
+const HANGING = 'echo $$ >&2; exec sleep 600';
+
+test('what the registry changes while plugins run is followed, and nothing else is touched', async (t) => {
+  const repositories = new PluginRepositories(t);
+  const addresses = Object.fromEntries(
+    ['same', 'faster', 'told', 'moved', 'going'].map((name) => [
+      name,
+      repositories.make(name, name === 'going' ? HANGING : 'echo "[]"; echo "$@" >&2'),
+    ]),
+  );
+  const elsewhere = makeRepository(repositories.folderOf('other/moved'), {
+    plugin: '#!/bin/sh\necho elsewhere >&2; echo "[]"\n',
+  });
+  const item = (name: string, interval: string, more = {}) =>
+    pluginItem(name, addresses[name] ?? '', interval, more);
+  const agent = await startWithPlugins(t, [
+    item('same', '3600'),
+    item('faster', '3600'),
+    item('told', '0', { parameters: 'one' }),
+    item('moved', '0'),
+    item('going', '3600'),
+  ]);
+  await waitUntil('all are fetched', async () =>
+    (await plugins(agent)).every(({ state }) => state === 'ready'),
+  );
+  const before = await listed(agent, 'same');
+  const place = join(agent.folder, 'plugins', NAMESPACE, 'same');
+  const folder = realpathSync(place);
+  const hanging = callPlugin(agent, 'run', addresses.going ?? '', '&timeout=300');
+  await waitUntil('it runs', async () => (await listed(agent, 'going')).running);
+
+  agent.changeRegistry({
+    [NAMESPACE]: [
+      item('same', '3600'),
+      item('faster', '1'),
+      item('told', '0', { parameters: 'two three' }),
+      pluginItem('moved', elsewhere, '0'),
+    ],
+  });
+  const { status, signal, stderr } = (await hanging).body;
+  assert.deepEqual([status, signal], ['signal', 'SIGTERM'], 'a plugin that is removed is ended');
+  assert.equal(isAlive(Number(stderr)), false);
+  await waitUntil('its run metric is there', () => pointsOf(agent, 'plugin.going').length === 1);
+  await waitUntil('its files are gone', () => {
+    const names = readdirSync(join(agent.folder, 'plugins', NAMESPACE));
+    return !names.some((name) => name.includes('going'));
+  });
+  await waitUntil('the faster one runs', () => pointsOf(agent, 'plugin.faster').length > 1);
+  assert.equal((await callPlugin(agent, 'run', addresses.told ?? '')).body.stderr, 'two three\n');
+  assert.equal((await callPlugin(agent, 'run', elsewhere)).body.stderr, 'elsewhere\n');
+  assert.equal((await callPlugin(agent, 'run', addresses.moved ?? '')).status, 404);
+  assert.equal((await callPlugin(agent, 'run', addresses.going ?? '')).status, 404);
+  const after = await listed(agent, 'same');
+  assert.ok(isSamePhase(after.nextRunAt, before.nextRunAt), 'its phase is what it was');
+  assert.equal(realpathSync(place), folder, 'it was not cloned again');
+});
+
+test('a plugin that goes and comes back at once never runs twice at a time', async (t) => {
+  const repositories = new PluginRepositories(t);
+  const stubborn = repositories.make('stubborn', `trap '' TERM; ${LIST}; while :; do sleep 0.1; done`);
+  const items = [pluginItem('stubborn', stubborn, '0')];
+  const agent = await startWithPlugins(t, items, { runner: 'grace = 3' });
+  const first = callPlugin(agent, 'run', stubborn, '&timeout=300');
+  await waitUntil('it runs', async () => (await listed(agent, 'stubborn')).running);
+  agent.changeRegistry({ [NAMESPACE]: [] });
+  await waitUntil('it is gone', async () => (await plugins(agent)).length === 0);
+  agent.changeRegistry({ [NAMESPACE]: items });
+  await waitUntil('it is back', async () => (await listed(agent, 'stubborn'))?.state === 'ready');
+  const second = await callPlugin(agent, 'run', stubborn, '&timeout=1');
+  assert.equal(second.status, 409);
+  assert.equal((await first).body.signal, 'SIGKILL');
+  assert.equal((await callPlugin(agent, 'run', stubborn, '&timeout=0.5')).body.status, 'timeout');
+});
+
+test('a project belongs to each of its namespaces; a second one of its name in a namespace is refused', async (t) => {
+  const repositories = new PluginRepositories(t);
+  const one = repositories.make('one/disk', LIST);
+  const two = repositories.make('two/disk', LIST);
+  const agent = await AgentProcess.start(t, {
+    registry: {
+      [NAMESPACE]: [pluginItem('disk', one, '1'), pluginItem('other', two, '1')],
+      'db.shop': [pluginItem('disk', two, '1')],
+    },
+  });
+  await waitUntil('both run', () => databases(agent).size === 2);
+  const list = (await plugins(agent)).map(({ ns, repo }) => [ns, repo]);
+  assert.deepEqual(list.sort(), [
+    ['db.shop', two],
+    [NAMESPACE, one],
+  ]);
+  const { problems } = (await agent.call('/update')).body;
+  assert.equal(problems.length, 1);
+  assert.match(problems[0], /^web\.shop PLUGIN\.other: two projects of the name disk in one namespace/);
+  assert.equal(pointsOf(agent, 'plugin.other').length, 0);
+});
+
+test('a restart clones nothing again, keeps phases and disabled plugins, and runs even while git is away', async (t) => {
+  const repositories = new PluginRepositories(t);
+  const repo = repositories.make('steady', LIST);
+  const rare = repositories.make('rare', LIST);
+  const items = [pluginItem('steady', repo, '1'), pluginItem('rare', rare, '3600')];
+  const first = await startWithPlugins(t, items);
+  await waitUntil('it runs', () => pointsOf(first, 'plugin.steady').length > 0);
+  await waitUntil('the other is there', async () => (await listed(first, 'rare')).state === 'ready');
+  assert.equal((await callPlugin(first, 'disable', rare)).status, 200);
+  const { nextRunAt } = await listed(first, 'rare');
+  const place = join(first.folder, 'plugins', NAMESPACE, 'steady');
+  const folder = realpathSync(place);
+  assert.equal(await first.kill('SIGTERM'), 0);
+  assert.ok(existsSync(folder));
+
+  for (const name of ['steady', 'rare']) rmSync(repositories.folderOf(name), { recursive: true });
+  const second = await startWithPlugins(t, items, { folder: first.folder });
+  await waitUntil('it runs again', () => pointsOf(second, 'plugin.steady').length > 0);
+  assert.equal(realpathSync(place), folder);
+  assert.doesNotMatch(second.stderr, /was fetched/);
+  const again = await listed(second, 'rare');
+  assert.equal(again.enabled, false);
+  assert.ok(isSamePhase(again.nextRunAt, nextRunAt));
+});
+
+function databases(agent: AgentProcess): ReadonlySet<string> {
+  return new Set(agent.documents().map(({ database }) => database));
+}
+
+/** Two times of the same slot; the clocks they are reckoned from drift a little. */
+function isSamePhase(one: string, other: string): boolean {
+  return Math.abs(Date.parse(one) - Date.parse(other)) < 5000;
+}

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import test from 'node:test';
+import type { Worker } from 'node:worker_threads';
+import { childrenOfRow, createChildTable } from '../../src/shared/child-table.js';
+import { LaneReader } from '../../src/shared/ring/lane-reader.js';
+import { LaneWriter } from '../../src/shared/ring/lane-writer.js';
+import { createRing } from '../../src/shared/ring/layout.js';
+import { managedPlugin } from '../../src/supervisor/plugins/managed-plugin.js';
+import { PluginRuns } from '../../src/supervisor/plugins/plugin-runs.js';
+import { RunnerPool } from '../../src/supervisor/plugins/runner-pool.js';
+import { makeRepository } from '../support/git-repository.js';
+import { isAlive } from '../support/processes.js';
+import { recordingLog } from '../support/recording-log.js';
+import { PLUGIN_USER } from '../support/runner-pool.js';
+import { openStore, pluginFrom } from '../support/store.js';
+import { waitUntil } from '../support/wait-until.js';
+
+const LANES = 3;
+const RUNNER_LANE = 1;
+
+test('a runner worker that dies takes its plugins along: run metric, sentence, and the next run works', async (t) => {
+  const { store, scratch } = await openStore(t);
+  const plugins = ['hanging', 'good'].map((project) => {
+    const script = project === 'good' ? 'echo "[]"' : 'exec sleep 600';
+    const address = makeRepository(join(scratch, project), { plugin: `#!/bin/sh\n${script}\n` });
+    return managedPlugin(`shop/${project}`, pluginFrom(address, project));
+  });
+  for (const { definition } of plugins) assert.equal(await store.ensure(definition), undefined);
+  const [hanging, good] = plugins;
+  assert.ok(hanging && good);
+
+  const workers: Worker[] = [];
+  const note = (worker: Worker) => workers.push(worker);
+  process.on('worker', note);
+  t.after(() => process.off('worker', note));
+  const ring = createRing(LANES, 1024 * 1024);
+  const childTable = createChildTable(LANES);
+  const { log, lines } = recordingLog();
+  const pool = new RunnerPool({
+    setup: {
+      ring,
+      childTable,
+      firstLane: RUNNER_LANE,
+      host: 'testhost',
+      databasePrefix: '',
+      maxDocumentBytes: 300_000,
+      logLevel: 'debug',
+    },
+    maxThreads: 1,
+    maxInputBytes: 1_000_000,
+    log,
+    acceptLine: () => undefined,
+  });
+  t.after(() => pool.close());
+  const runs = new PluginRuns({
+    settings: {
+      databasePrefix: '',
+      host: 'testhost',
+      maxTimeoutMs: 60_000,
+      graceMs: 1000,
+      maxOutputBytes: 1_000_000,
+      maxProcesses: 4,
+      passedEnvironment: [],
+    },
+    pool,
+    store,
+    lane: new LaneWriter(ring, 0),
+    runAs: () => ({ user: PLUGIN_USER }),
+    log,
+  });
+
+  const lost = runs.runCalled(hanging, 60_000, undefined);
+  const pid = await waitUntil('it runs', () => childrenOfRow(childTable, RUNNER_LANE)[0]?.pid);
+  await workers.at(-1)?.terminate();
+  const { status, value, problem } = await lost;
+  assert.deepEqual([status, value], ['spawn', 126]);
+  assert.match(problem ?? '', /^plugin hanging could not be run: its runner died: /);
+  await waitUntil('its process is gone', () => !isAlive(pid));
+  await waitUntil('that is logged', () =>
+    lines.some(({ message }) => message === 'ended 1 processes of a runner that died'),
+  );
+  assert.equal(runs.isRunning(hanging), false);
+  const record = new LaneReader(ring, 0).read();
+  const [point] = JSON.parse(record?.document.toString() ?? '{}').points;
+  assert.deepEqual(
+    [point.measurement, point.tags.status, point.tags.type],
+    ['plugin.hanging', 'spawn', 'call'],
+  );
+
+  assert.equal((await runs.runCalled(good, 60_000, undefined)).status, 'ok');
+  assert.ok(new LaneReader(ring, RUNNER_LANE).read(), 'the successor has the lane');
+  assert.deepEqual(childrenOfRow(childTable, RUNNER_LANE), []);
+});

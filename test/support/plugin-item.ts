@@ -1,0 +1,83 @@
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { type AgentOptions, AgentProcess, type Answer, type RegistryItem } from './agent-process.js';
+import { makeRepository, type RepositoryContent } from './git-repository.js';
+import { temporaryFolder } from './temporary-folder.js';
+import { waitUntil } from './wait-until.js';
+
+/** A plugin of the registry, as its items come. */
+export function pluginItem(
+  name: string,
+  git: string,
+  interval: string,
+  more: Readonly<Record<string, string>> = {},
+): RegistryItem {
+  return { measurement_type: 'PLUGIN', name: `PLUGIN.${name}`, git, interval, ...more };
+}
+
+/** Makes repositories of plugins in a folder of the test's own; gives the address of each. */
+export class PluginRepositories {
+  readonly #folder: string;
+
+  constructor(test: Pick<TestContext, 'after'>) {
+    this.#folder = temporaryFolder(test);
+  }
+
+  /** A repository whose plugin is a shell script of these lines, or what `content` says. */
+  make(name: string, content: string | RepositoryContent): string {
+    return makeRepository(
+      this.folderOf(name),
+      typeof content === 'string' ? { plugin: `#!/bin/sh\n${content}\n` } : content,
+    );
+  }
+
+  /** Where the repository of that name is. */
+  folderOf(name: string): string {
+    return join(this.#folder, name);
+  }
+}
+
+/** The namespace of most tests. */
+export const NAMESPACE = 'web.shop';
+
+/** An agent that knows these plugins of `NAMESPACE`. */
+export async function startWithPlugins(
+  test: Pick<TestContext, 'after'>,
+  items: readonly RegistryItem[],
+  options: AgentOptions = {},
+): Promise<AgentProcess> {
+  const agent = await AgentProcess.start(test, { registry: { [NAMESPACE]: items }, ...options });
+  await waitUntil('it knows its plugins', async () => (await plugins(agent)).length === items.length);
+  return agent;
+}
+
+/** What `/plugins/list` says. */
+export async function plugins(agent: AgentProcess): Promise<Answer['body'][]> {
+  return (await agent.call('/plugins/list')).body.plugins;
+}
+
+/** What `/plugins/list` says of one plugin. */
+export async function listed(agent: AgentProcess, project: string): Promise<Answer['body']> {
+  return (await plugins(agent)).find((plugin) => plugin.project === project);
+}
+
+/** Calls `/plugins/<path>` for a plugin; `more` is the rest of the query, with `&` in front. */
+export function callPlugin(agent: AgentProcess, path: string, repo: string, more = ''): Promise<Answer> {
+  return agent.call(`/plugins/${path}?ns=${NAMESPACE}&repo=${encodeURIComponent(repo)}${more}`);
+}
+
+/** A point as it stands in a document. */
+export interface WrittenPoint {
+  readonly measurement: string;
+  readonly timestamp: number;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** The points of a measurement that an agent wrote to stdout so far. */
+export function pointsOf(agent: AgentProcess, measurement: string): WrittenPoint[] {
+  return agent
+    .documents()
+    .flatMap(({ points }: { points: WrittenPoint[] }) => points)
+    .filter((point) => point.measurement === measurement);
+}

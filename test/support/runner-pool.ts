@@ -1,0 +1,141 @@
+import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Piscina } from 'piscina';
+import { createChildTable } from '../../src/shared/child-table.js';
+import type { LogLine } from '../../src/shared/log.js';
+import type {
+  PluginUser,
+  PostOutcome,
+  PostTask,
+  RunnerSetup,
+  RunOutcome,
+  RunTask,
+} from '../../src/shared/messages.js';
+import { LaneReader } from '../../src/shared/ring/lane-reader.js';
+import { createRing } from '../../src/shared/ring/layout.js';
+
+/** A point as it stands in a document. */
+export interface SentPoint {
+  readonly measurement: string;
+  readonly timestamp: number;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly fields: Readonly<Record<string, number | boolean | string>>;
+}
+
+export interface SentRecord {
+  readonly lane: number;
+  readonly end: number;
+  readonly namespace: string;
+  readonly awaited: boolean;
+  readonly bytes: number;
+  readonly database: string;
+  readonly points: readonly SentPoint[];
+}
+
+/** A pool of real runner workers with a real ring, whose reader is the test. */
+export interface RunnerPool {
+  readonly setup: RunnerSetup;
+  readonly pool: Piscina;
+  readonly logs: readonly LogLine[];
+  run(task: Partial<RunTask> & Pick<RunTask, 'folder'>): Promise<RunOutcome>;
+  post(body: string | Uint8Array, task?: Partial<PostTask>): Promise<PostOutcome>;
+  /** Reads and settles what is in the ring. */
+  takeRecords(): SentRecord[];
+  /** The same, the points of all records one behind the other. */
+  takePoints(): SentPoint[];
+}
+
+/** Lanes below belong to others, as in the agent. */
+const FIRST_LANE = 1;
+
+/** Root runs plugins as somebody else; everybody else as themselves. */
+export const PLUGIN_USER: PluginUser | undefined =
+  process.getuid?.() === 0 ? { name: 'nobody', uid: 65534, gid: 65534, home: '/nonexistent' } : undefined;
+
+const WORKER = fileURLToPath(new URL('../../src/workers/runner/worker.js', import.meta.url));
+
+export function runnerPool(
+  test: Pick<TestContext, 'after'>,
+  options: { threads?: number; laneBytes?: number; maxDocumentBytes?: number } = {},
+): RunnerPool {
+  const { threads = 1, laneBytes = 4 * 1024 * 1024, maxDocumentBytes = 300_000 } = options;
+  const lanes = FIRST_LANE + threads;
+  const setup: RunnerSetup = {
+    ring: createRing(lanes, laneBytes),
+    childTable: createChildTable(lanes),
+    firstLane: FIRST_LANE,
+    host: 'testhost',
+    databasePrefix: 'collect.',
+    maxDocumentBytes,
+    logLevel: 'debug',
+  };
+  const pool = new Piscina<RunTask | PostTask, RunOutcome | PostOutcome>({
+    filename: WORKER,
+    workerData: setup,
+    minThreads: threads,
+    maxThreads: threads,
+    concurrentTasksPerWorker: 256,
+    atomics: 'disabled',
+    trackUnmanagedFds: false,
+  });
+  const logs: LogLine[] = [];
+  pool.on('message', (line: LogLine) => logs.push(line));
+  test.after(() => pool.destroy());
+  const readers = Array.from({ length: lanes }, (_, lane) => new LaneReader(setup.ring, lane));
+  const takeRecords = (): SentRecord[] => readers.flatMap(takeFrom);
+  return {
+    setup,
+    pool,
+    logs,
+    takeRecords,
+    takePoints: () => takeRecords().flatMap((record) => record.points),
+    run: async (task) => {
+      const outcome = await pool.run({ ...RUN_DEFAULTS, ...task });
+      if (outcome.type !== 'run') throw new Error(`a run's outcome is of type ${outcome.type}`);
+      return outcome;
+    },
+    post: async (body, task = {}) => {
+      const bytes = Uint8Array.from(typeof body === 'string' ? Buffer.from(body) : body);
+      const outcome = await pool.run(
+        { ...POST_DEFAULTS, body: bytes, ...task },
+        { transferList: [bytes.buffer] },
+      );
+      if (outcome.type === 'run') throw new Error("a post's outcome is that of a run");
+      return outcome;
+    },
+  };
+}
+
+const RUN_DEFAULTS = {
+  type: 'run',
+  runId: 1,
+  namespace: 'web.front',
+  pluginName: 'cpu',
+  repo: 'https://git.example/monitor/cpu.git',
+  trigger: 'regular',
+  parameters: [],
+  environment: { PATH: process.env.PATH ?? '/usr/bin:/bin' },
+  user: PLUGIN_USER,
+  timeoutMs: 20_000,
+  graceMs: 200,
+  maxOutputBytes: 8 * 1024 * 1024,
+  anyOutput: false,
+} as const;
+
+const POST_DEFAULTS = {
+  type: 'post',
+  namespace: 'web.front',
+  measurementPrefix: '',
+  roomTimeoutMs: 10_000,
+} as const;
+
+function takeFrom(reader: LaneReader): SentRecord[] {
+  const records: SentRecord[] = [];
+  for (let record = reader.read(); record !== undefined; record = reader.read()) {
+    const { lane, end, namespace, awaited, document } = record;
+    const { database, points } = JSON.parse(document.toString('utf8'));
+    records.push({ lane, end, namespace, awaited, bytes: document.length, database, points });
+    reader.settle(end);
+  }
+  return records;
+}
