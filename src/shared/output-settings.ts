@@ -18,7 +18,13 @@ export type OutputSettings = {
   readonly alias: string;
   /** Points that are held in memory for this output, at most. */
   readonly bufferSize: number;
-} & (NsqOutputSettings | InfluxdbOutputSettings | StdoutOutputSettings | FileOutputSettings);
+} & (
+  | NsqOutputSettings
+  | InfluxdbOutputSettings
+  | StdoutOutputSettings
+  | FileOutputSettings
+  | GoOutputSettings
+);
 
 /** Each document is a message on the topic of its namespace. */
 export interface NsqOutputSettings {
@@ -78,4 +84,63 @@ export interface StdoutOutputSettings {
 export interface FileOutputSettings {
   readonly name: 'file';
   readonly path: string;
+}
+
+/** Tries of a chunk after the first one: so many, as many as it takes, or none. */
+export type RetryLimit = number | 'unlimited' | 'none';
+
+/** Which lines of a Golang output plugin's instance go to the log: those of this level and above; `off`: none. */
+export type PluginLogLevel = 'off' | 'error' | 'warn' | 'info' | 'debug';
+
+/**
+ * Each point is an event for an instance of a Golang output plugin: a shared object with the C interface of Fluent Bit.
+ * The instance is named by the alias. Instances of one library share a process, the output host.
+ */
+export interface GoOutputSettings {
+  readonly name: 'go';
+  /** Absolute path of the shared object. When `problem` is set it may be anything that an operator recognizes. */
+  readonly library: string;
+  /**
+   * Why this instance cannot work, known before anything is loaded, in a sentence: no library registers the wanted name,
+   * the file is missing. Nothing is started then; the output stands as failed, says this, and keeps its points.
+   */
+  readonly problem: string | undefined;
+  /** The name that the library registers, for log and status; compared without case. A library that registers another is refused. */
+  readonly pluginName: string;
+  /** The plugin's own keys in the order of the file, values expanded. Keys compare without case; the first of two counts. */
+  readonly properties: readonly (readonly [key: string, value: string])[];
+  /** Keys that the host keeps for itself, in lower case: a plugin that asks for one gets NULL, and a warning is logged once. */
+  readonly reservedKeys: readonly string[];
+  /**
+   * Which tags (topic prefix and namespace) it gets: a pattern in which `*` stands for any text, upper and lower case
+   * being different. Undefined, and no `matchRegex` either: all of them.
+   */
+  readonly match: string | undefined;
+  /** Source of a JavaScript regular expression that is known to compile; a tag is taken where it is found anywhere in it. */
+  readonly matchRegex: string | undefined;
+  /** In front of the namespace in the tag. */
+  readonly topicPrefix: string;
+  /** Where tags stand in a record: in a map `tags`, or beside the other keys, which win over tags of the same name. */
+  readonly format: 'nested' | 'flat';
+  /** A chunk is flushed when it is full or this old. */
+  readonly flushMs: number;
+  /** What a stop may take: flushes that are due, then the plugin's own end. */
+  readonly graceMs: number;
+  /** Flushes at once, at least 1. */
+  readonly workers: number;
+  readonly retryLimit: RetryLimit;
+  /** The pause before try n is at random between the base and the lesser of the cap and base·2ⁿ. */
+  readonly retryBaseMs: number;
+  readonly retryCapMs: number;
+  /** A flush or an init that takes longer is ended together with the process; the chunk counts as one to try again. */
+  readonly flushTimeoutMs: number;
+  /** Where documents go that the plugin refused; undefined: beside the spool, where there is one. Absolute. */
+  readonly deadLetterFile: string | undefined;
+  readonly logLevel: PluginLogLevel;
+  /** The same complaint is logged again after so long; 0: the agent's own rule. */
+  readonly logSuppressIntervalMs: number;
+  /** Bytes of the spool for this output, where its share is larger; undefined: its share. */
+  readonly storageLimitBytes: number | undefined;
+  /** Environment of the host process beside the clean one (PATH, HOME, LANG, TZ), such as GOGC. Of instances that share it all together. */
+  readonly hostEnvironment: Readonly<Record<string, string>>;
 }

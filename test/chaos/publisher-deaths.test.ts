@@ -80,7 +80,9 @@ async function stallAgainAndAgain(proxy: TcpProxy, isOver: () => boolean): Promi
 
 async function hasNothingLeft(thread: PublisherThread): Promise<boolean> {
   const [output] = (await thread.status())?.outputs ?? [];
-  return output !== undefined && output.lagPoints === 0 && output.memoryPoints === 0 && output.diskRecords === 0;
+  return (
+    output !== undefined && output.lagPoints === 0 && output.memoryPoints === 0 && output.diskRecords === 0
+  );
 }
 
 async function surviveDeaths(t: TestContext, mode: SpoolSettings['mode']): Promise<void> {

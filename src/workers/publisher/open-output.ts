@@ -1,3 +1,4 @@
+import { CodedError } from '../../shared/coded-error.js';
 import type { Log } from '../../shared/log.js';
 import type { OutputSettings } from '../../shared/output-settings.js';
 import { FileSink } from './outputs/file-sink.js';
@@ -18,5 +19,10 @@ export function openOutput(settings: OutputSettings, log: Log): Output {
       return new LineOutput(settings.alias, new StdoutSink(), log);
     case 'file':
       return new LineOutput(settings.alias, new FileSink(settings.path), log);
+    case 'go':
+      throw new CodedError(
+        'config',
+        `output ${settings.alias}: Golang output plugins are not in this version yet`,
+      );
   }
 }
