@@ -1,0 +1,147 @@
+import { constants } from 'node:os';
+import {
+  PRIORITY_PROCESS,
+  PROCESS_CONTROL,
+  RESOURCE,
+  type Resource,
+  SIGNAL_INFO,
+  STRUCT_BYTES,
+  UNLIMITED,
+  USAGE_WORD,
+  WAIT_ID,
+  WAIT_NO_HANG,
+} from './abi.js';
+import { type CLibrary, callError } from './c-library.js';
+
+/** What a process took up until its end, with those of its children that it waited for. */
+export interface ResourceUsage {
+  /** Processor time in milliseconds, in its own code. */
+  readonly userMs: number;
+  /** Processor time in milliseconds, in the kernel. */
+  readonly systemMs: number;
+  /** The most memory that it had at once, in bytes. */
+  readonly maxRssBytes: number;
+}
+
+/** How a child ended. */
+export interface ChildEnd {
+  /** Undefined when a signal ended it. */
+  readonly code: number | undefined;
+  readonly signal: NodeJS.Signals | undefined;
+  readonly usage: ResourceUsage;
+}
+
+const SIGNAL_NAMES = new Map(
+  Object.entries(constants.signals).map(([name, number]) => [number, name as NodeJS.Signals]),
+);
+const CORE_DUMPED = 0x80;
+const SIGNAL_BITS = 0x7f;
+
+const status = new Int32Array(1);
+const usageWords = new BigInt64Array(STRUCT_BYTES.resourceUsage / BigInt64Array.BYTES_PER_ELEMENT);
+
+/**
+ * Takes the end of a child of this process, if it has ended; never waits. Only for children that were not started by
+ * Node.js, which waits for its own.
+ * @returns undefined while it lives; 'not-ours' when there is no such child (any more)
+ */
+export function takeChildEnd(
+  { functions, errorName }: CLibrary,
+  pid: number,
+): ChildEnd | 'not-ours' | undefined {
+  const taken = functions.wait4(pid, status, WAIT_NO_HANG, usageWords);
+  if (taken === 0) return undefined;
+  if (taken > 0) return childEnd(status[0] ?? 0);
+  const code = errorName();
+  if (code === 'ECHILD') return 'not-ours';
+  if (code === 'EINTR') return undefined;
+  throw callError('wait4', code);
+}
+
+const info = new Int32Array(SIGNAL_INFO.bytes / Int32Array.BYTES_PER_ELEMENT);
+
+/** Whether any child of this process has ended and waits to be taken. Takes nothing. */
+export function someChildEnded({ functions }: CLibrary): boolean {
+  info.fill(0);
+  const result = functions.waitid(WAIT_ID.all, 0, info, WAIT_ID.exited | WAIT_ID.noWait | WAIT_NO_HANG);
+  return result === 0 && info[SIGNAL_INFO.pidWord] !== 0;
+}
+
+/** Makes orphans among this process's descendants its own children, so that it finds them and learns of their end. */
+export function becomeSubreaper(library: CLibrary): void {
+  control(library, PROCESS_CONTROL.setChildSubreaper, 1);
+}
+
+/** Closes set-user-id programs to this thread and all that it starts, for good. */
+export function giveUpNewPrivileges(library: CLibrary): void {
+  control(library, PROCESS_CONTROL.setNoNewPrivileges, 1);
+}
+
+/** Bounds of a resource: above the soft one a process is told or refused, and it cannot raise the hard one. */
+export interface ResourceBounds {
+  readonly soft: number | 'unlimited';
+  readonly hard: number | 'unlimited';
+}
+
+/**
+ * Bounds what a running process may take up; its later children inherit that.
+ * @param resource in its own unit, see `RESOURCE`
+ * @throws CodedError `ESRCH` when it is gone, `EPERM` when it may not be touched, or the bound be raised
+ */
+export function prlimit(
+  library: CLibrary,
+  pid: number,
+  resource: Resource,
+  { soft, hard }: ResourceBounds,
+): void {
+  const bounds = BigUint64Array.of(boundWord(soft), boundWord(hard));
+  const number = library.abi.systemCall.prlimit64;
+  if (library.systemCallPair(number, pid, RESOURCE[resource], bounds, null) < 0) {
+    throw callError('prlimit', library.errorName());
+  }
+}
+
+/**
+ * Sets the niceness of a process that has one thread yet, as one that was just started.
+ * @param nice from -20 (first served) to 19 (last)
+ * @throws CodedError `ESRCH` when it is gone, `EACCES` or `EPERM` when that may not be
+ */
+export function setpriority({ functions, errorName }: CLibrary, pid: number, nice: number): void {
+  if (functions.setpriority(PRIORITY_PROCESS, pid, nice) < 0) throw callError('setpriority', errorName());
+}
+
+function control({ functions, errorName }: CLibrary, option: number, value: number): void {
+  if (functions.prctl(option, value, 0, 0, 0) < 0) throw callError('prctl', errorName());
+}
+
+function boundWord(bound: number | 'unlimited'): bigint {
+  return bound === 'unlimited' ? UNLIMITED : BigInt(Math.max(0, Math.trunc(bound)));
+}
+
+function childEnd(word: number): ChildEnd {
+  const signalNumber = word & SIGNAL_BITS;
+  const usage = resourceUsage();
+  if (signalNumber === 0) return { code: (word >> 8) & 0xff, signal: undefined, usage };
+  return { code: undefined, signal: signalName(word & ~CORE_DUMPED & SIGNAL_BITS), usage };
+}
+
+/** Real-time signals have no names in Node.js; a process that one of them ended was ended all the same. */
+function signalName(number: number): NodeJS.Signals {
+  return SIGNAL_NAMES.get(number) ?? 'SIGKILL';
+}
+
+function resourceUsage(): ResourceUsage {
+  return {
+    userMs: milliseconds(USAGE_WORD.userSeconds, USAGE_WORD.userMicroseconds),
+    systemMs: milliseconds(USAGE_WORD.systemSeconds, USAGE_WORD.systemMicroseconds),
+    maxRssBytes: usageWord(USAGE_WORD.maxRssKibibytes) * 1024,
+  };
+}
+
+function milliseconds(seconds: number, microseconds: number): number {
+  return usageWord(seconds) * 1000 + usageWord(microseconds) / 1000;
+}
+
+function usageWord(place: number): number {
+  return Number(usageWords[place] ?? 0n);
+}
