@@ -29,9 +29,9 @@ chaos: build ## break an agent's surroundings in random ways, look whether anyth
 check: build ## check format, lint and types
 	@NO_COLOR=1 node_modules/.bin/biome ci .
 
-bench: build ## measure, print a table and write a JSON file
-	@node dist/test/bench/main.js
-	@sh test/bench/compare
+bench: build ## measure, print a table and write a JSON file; PART="posts idle": some parts only
+	@code=0; node dist/test/bench/main.js $(PART) || code=$$?; \
+	  $(if $(PART),,sh test/bench/compare || code=$$?;) exit $$code
 
 clean: ## remove what was built; packages stay
 	rm -rf dist coverage .build

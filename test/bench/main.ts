@@ -1,4 +1,9 @@
-/** `make bench`: measures a whole agent with a real nsqd, prints a table and writes every figure to a file. */
+/**
+ * `make bench`: measures a whole agent with a real nsqd, prints a table and writes every figure to a file.
+ *
+ * Arguments, if any, are the parts to measure instead of all; their figures are added to the file. A part that fails is
+ * said, the others are measured all the same, and the exit status is 1.
+ */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,11 +12,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { RegistryItem } from '../support/agent-process.js';
 import { makeRepository } from '../support/git-repository.js';
 import { startNsqd } from '../support/nsqd.js';
-import { PROJECT_ROOT } from '../support/project-root.js';
 import { waitUntil } from '../support/wait-until.js';
 import { BenchAgent } from './bench-agent.js';
 import { benchBacklog, benchOutage, benchSpoolModes } from './delivery.js';
-import { note, say, writeFigures } from './figures.js';
+import { addFigures, note, say, writeFigures } from './figures.js';
 import { runLoad } from './load.js';
 import { metricsBody } from './metrics-body.js';
 import type { LoadResult } from './post-load.js';
@@ -20,27 +24,55 @@ import { cpuSeconds, residentMiB } from './process-usage.js';
 const LOAD_SECONDS = Number(process.env.BENCH_SECONDS ?? 5);
 const BACKLOG_MIB = Number(process.env.BENCH_BACKLOG_MIB ?? 1024);
 const OUTAGE_POINTS_A_SECOND = Number(process.env.BENCH_OUTAGE_RATE ?? 5000);
-const RESULT_FILE = join(PROJECT_ROOT, 'bench-result.json');
 
-const afterwards: (() => unknown)[] = [];
+const PARTS: Readonly<Record<string, () => Promise<void>>> = {
+  start: withNsqd(benchStart),
+  idle: withNsqd(benchIdle),
+  posts: withNsqd(benchPosts),
+  runs: withNsqd(benchRuns),
+  plugins: withNsqd(benchThousandPlugins),
+  spool: () => benchSpoolModes(LOAD_SECONDS),
+  backlog: () => benchBacklog(BACKLOG_MIB),
+  outage: () => benchOutage(OUTAGE_POINTS_A_SECOND),
+};
 
 const folder = mkdtempSync(join(tmpdir(), 'agent-bench-plugins-'));
 chmodSync(folder, 0o755);
-try {
-  const nsqd = await startNsqd({ after: (release: () => unknown) => void afterwards.push(release) });
-  await benchStart(nsqd.tcpAddress);
-  await benchIdle(nsqd.tcpAddress);
-  await benchPosts(nsqd.tcpAddress);
-  await benchRuns(nsqd.tcpAddress);
-  await benchThousandPlugins(nsqd.tcpAddress);
-} finally {
-  for (const release of afterwards.reverse()) await release();
-  rmSync(folder, { recursive: true, force: true });
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => PARTS[name] === undefined);
+if (unknown.length > 0) {
+  say(`there is no part ${unknown.join(', ')}; there are ${Object.keys(PARTS).join(', ')}`);
+  process.exitCode = 2;
+} else {
+  for (const [name, measure] of Object.entries(PARTS)) {
+    if (wanted.length === 0 || wanted.includes(name)) await measurePart(name, measure);
+  }
+  if (wanted.length === 0) writeFigures();
+  else addFigures();
 }
-await benchSpoolModes(LOAD_SECONDS);
-await benchBacklog(BACKLOG_MIB);
-await benchOutage(OUTAGE_POINTS_A_SECOND);
-writeFigures(RESULT_FILE);
+rmSync(folder, { recursive: true, force: true });
+
+async function measurePart(name: string, measure: () => Promise<void>): Promise<void> {
+  try {
+    await measure();
+  } catch (error) {
+    say(`the part ${name} failed: ${error instanceof Error ? error.stack : error}`);
+    process.exitCode = 1;
+  }
+}
+
+/** Gives a measurement an nsqd of its own. */
+function withNsqd(measure: (nsqd: string) => Promise<void>): () => Promise<void> {
+  return async () => {
+    const afterwards: (() => unknown)[] = [];
+    try {
+      const nsqd = await startNsqd({ after: (release: () => unknown) => void afterwards.push(release) });
+      await measure(nsqd.tcpAddress);
+    } finally {
+      for (const release of afterwards.reverse()) await release();
+    }
+  };
+}
 
 /** From the start of the process to the first points document in the output. */
 async function benchStart(nsqd: string): Promise<void> {

@@ -11,6 +11,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { startNsqd } from '../support/nsqd.js';
 import { PROJECT_ROOT } from '../support/project-root.js';
+import { addFigures, keep, say } from './figures.js';
 import type { LoadFigures, LoadOrder } from './nsq-tcp-load.js';
 import { quantile } from './quantile.js';
 
@@ -39,6 +40,7 @@ const afterwards: (() => unknown)[] = [];
 try {
   if (!hasNsqjs) say(`nsqjs is not in ${NSQJS_FOLDER} (NSQJS_FOLDER): its column is left out`);
   for (const scene of SCENES) await compare(scene);
+  addFigures();
 } finally {
   for (const release of afterwards.reverse()) await release();
 }
@@ -74,8 +76,9 @@ function print(name: string, rounds: ReadonlyMap<string, readonly LoadFigures[]>
   const lines = [['', ...COLUMNS.map(([title]) => title)]];
   const reference = COLUMNS.map(([, value]) => median(rounds.get('nsqjs') ?? [], value));
   for (const [client, figures] of rounds) {
-    const cells = COLUMNS.map(([, value], at) => {
+    const cells = COLUMNS.map(([title, value], at) => {
       const own = median(figures, value);
+      keep(`${client}, ${name}`, own, title);
       const ratio = hasNsqjs && client !== 'nsqjs' ? ` (${(own / (reference[at] ?? 0)).toFixed(2)}x)` : '';
       return `${own >= 100 ? Math.round(own) : own.toFixed(3)}${ratio}`;
     });
@@ -90,8 +93,4 @@ function print(name: string, rounds: ReadonlyMap<string, readonly LoadFigures[]>
 
 function median(figures: readonly LoadFigures[], value: (figures: LoadFigures) => number): number {
   return quantile(figures.map(value), 0.5);
-}
-
-function say(text: string): void {
-  process.stderr.write(`bench: ${text}\n`);
 }

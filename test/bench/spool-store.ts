@@ -10,6 +10,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { addFigures, keep } from './figures.js';
 import { quantile } from './quantile.js';
 import {
   bytesOnDisk,
@@ -51,6 +52,7 @@ try {
   await compare(`open ${BACKLOG_MIB} MiB and read the first`, 'ms', 'less', openTime);
   for (const name of CANDIDATES) await sayDamaged(name, 'file cut at 60 %', cut);
   for (const name of CANDIDATES) await sayDamaged(name, 'one byte changed in the middle', changeByte);
+  addFigures();
 } finally {
   rmSync(parent, { recursive: true, force: true });
 }
@@ -67,6 +69,8 @@ async function compare(what: string, unit: string, better: 'more' | 'less', meas
   }
   const spool = quantile(results.spool, 0.5);
   const lmdb = quantile(results.lmdb, 0.5);
+  keep(`spool's store: ${what}`, spool, unit);
+  keep(`LMDB: ${what}`, lmdb, unit);
   const ratio = better === 'more' ? spool / lmdb : lmdb / spool;
   print(what, rounded(spool), rounded(lmdb), unit, `${rounded(ratio)} times as good`);
 }
