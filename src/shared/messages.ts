@@ -2,6 +2,7 @@
 import type { LogLevel, LogLine } from './log.js';
 import type { OutputSettings, SpoolSettings } from './output-settings.js';
 import type { OutputStatus } from './output-status.js';
+import type { PluginFormat } from './plugin-format.js';
 import type { BadMetric } from './points-document.js';
 
 /** The user that plugins run as. */
@@ -55,7 +56,9 @@ export interface RunTask {
   /** Between SIGTERM and SIGKILL at a time-out. */
   readonly graceMs: number;
   readonly maxOutputBytes: number;
-  /** True for plugins that only run on demand: text that is no JSON list is no error. */
+  /** How stdout is read. */
+  readonly format: PluginFormat;
+  /** True for plugins that only run on demand: text that is no metrics is no error. */
   readonly anyOutput: boolean;
 }
 

@@ -33,6 +33,19 @@ export function metricProblem(candidate: unknown): string | undefined {
 }
 
 /**
+ * Says why a name of another format than JSON cannot be sent; undefined when it can. Such formats have alphabets of
+ * their own (`node:cpu`, `C:\\ used`), which are kept.
+ */
+export function sampleNameProblem(name: string): string | undefined {
+  if (!/\S/.test(name)) return 'its name is empty';
+  if (name.length > NAME_LENGTH_MAX) return `its name is longer than ${NAME_LENGTH_MAX} characters`;
+  if (/\p{Cc}/u.test(name.replace(BLANK, ''))) {
+    return `its name ${quoted(name, SHOWN_MAX)} has a control character`;
+  }
+  return undefined;
+}
+
+/**
  * The unix seconds to send: what the metric says where that is in seconds (1e9 ≤ t < 1e10), else `nowSeconds`;
  * senders that count in milliseconds or leave it 0 mean "now".
  */
@@ -60,7 +73,8 @@ function rewriteTags(tags: Tags): Tags {
   return clean;
 }
 
-function withoutBlanks(text: string): string {
+/** Trimmed, with `-` for every blank inside. */
+export function withoutBlanks(text: string): string {
   return text.trim().replace(BLANK, '-');
 }
 

@@ -1,7 +1,15 @@
-import { cleanTags, type Metric, metricProblem, type Tags, timestampSeconds } from './metric.js';
+import {
+  cleanTags,
+  type Metric,
+  metricProblem,
+  sampleNameProblem,
+  type Tags,
+  timestampSeconds,
+  withoutBlanks,
+} from './metric.js';
 
-/** A field's value as InfluxDB-style consumers take it. */
-export type FieldValue = number | boolean | string;
+/** A field's value as InfluxDB-style consumers take it; a bigint is a whole number that a double does not hold. */
+export type FieldValue = number | bigint | boolean | string;
 
 /** A finished points document, or a piece of one that was too large for a message: JSON text, complete in itself. */
 export interface PointsDocument {
@@ -58,29 +66,103 @@ export function encodeMetrics(
   settings: DocumentSettings,
   nowSeconds: number,
 ): EncodedMetrics {
-  const documents = new DocumentBuilder(settings.database, settings.maxBytes);
-  const bad: BadMetric[] = [];
-  let badCount = 0;
-  const refuse = (index: number, reason: string): void => {
-    badCount += 1;
-    if (bad.length < BAD_KEPT_MAX) bad.push({ index, reason });
-  };
-  const hostTag = `"host":${quote(settings.host)}`;
-  for (let index = 0; index < list.length; index += 1) {
-    const candidate = list[index];
-    const problem = metricProblem(candidate);
-    if (problem !== undefined) {
-      refuse(index, problem);
-      continue;
-    }
-    const metric = candidate as Metric;
-    const point = `{"measurement":${quote(settings.measurementPrefix + metric.name)},"timestamp":${timestampSeconds(
-      metric.timestamp,
-      nowSeconds,
-    )},"tags":{${tagsText(cleanTags(metric.tags), hostTag)}},"fields":{"value":${fieldText(metric.value)}}}`;
-    if (!documents.add(point)) refuse(index, `its point is longer than ${documents.maxPointBytes} bytes`);
+  const encoder = new PointsEncoder(settings, nowSeconds);
+  encoder.addMetrics(list);
+  return encoder.finish();
+}
+
+/** A point in the making: what a line of a format with several fields a point says. */
+export interface Sample {
+  /** Follows `measurementPrefix`; blanks become `-`, control characters are refused. */
+  readonly name: string;
+  /** Without a prototype, as keys may be anything. */
+  readonly tags: Tags;
+  /** At least one; without a prototype, too. */
+  readonly fields: Readonly<Record<string, FieldValue>>;
+  /** Unix seconds; undefined, or out of the range of the metric contract: now. */
+  readonly seconds?: number | undefined;
+}
+
+/** Encodes points as they come, and counts what is left out. */
+export class PointsEncoder {
+  readonly #settings: DocumentSettings;
+  readonly #nowSeconds: number;
+  readonly #documents: DocumentBuilder;
+  readonly #hostTag: string;
+  readonly #bad: BadMetric[] = [];
+  #badCount = 0;
+  #points = 0;
+
+  /** @param nowSeconds unix time for what brings none */
+  constructor(settings: DocumentSettings, nowSeconds: number) {
+    this.#settings = settings;
+    this.#nowSeconds = nowSeconds;
+    this.#documents = new DocumentBuilder(settings.database, settings.maxBytes);
+    this.#hostTag = `"host":${quote(settings.host)}`;
   }
-  return { documents: documents.finish(), points: list.length - badCount, bad, badCount };
+
+  /** Points so far. */
+  get points(): number {
+    return this.#points;
+  }
+
+  /** Adds the good ones of a list whose elements may be anything; the place of a bad one is its index. */
+  addMetrics(list: readonly unknown[]): void {
+    for (let index = 0; index < list.length; index += 1) {
+      const candidate = list[index];
+      const problem = metricProblem(candidate);
+      if (problem !== undefined) {
+        this.refuse(index, problem);
+        continue;
+      }
+      const { name, timestamp, tags, value } = candidate as Metric;
+      this.#append(index, name, timestamp, tags, `"value":${fieldText(value)}`);
+    }
+  }
+
+  /** @param place of the sample in what was printed, for the case that it is refused */
+  addSample(place: number, { name, tags, fields, seconds }: Sample): void {
+    const problem = sampleNameProblem(name);
+    if (problem !== undefined) {
+      this.refuse(place, problem);
+      return;
+    }
+    let texts = '';
+    for (const key in fields) {
+      texts += `${texts === '' ? '' : ','}${quote(key)}:${fieldText(fields[key] ?? 0)}`;
+    }
+    this.#append(place, withoutBlanks(name), seconds, tags, texts);
+  }
+
+  /** Counts something that is left out. */
+  refuse(index: number, reason: string): void {
+    this.#badCount += 1;
+    if (this.#bad.length < BAD_KEPT_MAX) this.#bad.push({ index, reason });
+  }
+
+  finish(): EncodedMetrics {
+    return {
+      documents: this.#documents.finish(),
+      points: this.#points,
+      bad: this.#bad,
+      badCount: this.#badCount,
+    };
+  }
+
+  #append(
+    place: number,
+    name: string,
+    timestamp: number | undefined,
+    tags: Tags | undefined,
+    fields: string,
+  ): void {
+    const point = `{"measurement":${quote(this.#settings.measurementPrefix + name)},"timestamp":${timestampSeconds(
+      timestamp,
+      this.#nowSeconds,
+    )},"tags":{${tagsText(cleanTags(tags), this.#hostTag)}},"fields":{${fields}}}`;
+    if (this.#documents.add(point)) this.#points += 1;
+    else this.refuse(place, `its point is longer than ${this.#documents.maxPointBytes} bytes`);
+  }
 }
 
 /** A point that the agent makes itself, with any number of fields. */

@@ -119,6 +119,7 @@ const RUN_DEFAULTS = {
   timeoutMs: 20_000,
   graceMs: 200,
   maxOutputBytes: 8 * 1024 * 1024,
+  format: 'json',
   anyOutput: false,
 } as const;
 

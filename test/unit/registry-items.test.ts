@@ -36,6 +36,7 @@ describe('an item of the type PLUGIN', () => {
       address: 'git@git.example.com:monitor/redis.git',
       interval: { kind: 'every', seconds: 10 },
       parameters: ['-p', '6379'],
+      format: 'json',
     });
   });
 
@@ -59,7 +60,21 @@ describe('an item of the type PLUGIN', () => {
     }
   });
 
+  it('names the format of its output', () => {
+    for (const format of ['json', 'influx', 'nagios', 'prometheus']) {
+      assert.equal(definePlugin('ns', { ...REDIS, format }, RULES).format, format);
+    }
+    for (const format of [undefined, null, '']) {
+      assert.equal(definePlugin('ns', { ...REDIS, format }, RULES).format, 'json');
+    }
+  });
+
   const bad: readonly [string, object, RegExp][] = [
+    [
+      'an unknown format',
+      { format: 'graphite' },
+      /format "graphite" is none of json, influx, nagios, prometh/,
+    ],
     ['a path for a name', { name: '../../etc' }, /the name is not made of/],
     ['an empty name', { name: 'PLUGIN.' }, /the name is not made of/],
     ['a name with a line break', { name: 'redis\n' }, /the name is not made of/],

@@ -247,6 +247,7 @@ export class PluginRuns {
       timeoutMs,
       graceMs,
       maxOutputBytes,
+      format: definition.format,
       anyOutput: definition.interval.kind === 'on-demand',
     };
   }

@@ -1,3 +1,5 @@
+import type { PluginFormat } from '../../shared/plugin-format.js';
+
 /** How often a plugin runs. */
 export type PluginInterval =
   | { readonly kind: 'on-demand' }
@@ -17,6 +19,8 @@ export interface PluginDefinition {
   readonly address: string;
   readonly interval: PluginInterval;
   readonly parameters: readonly string[];
+  /** How it prints its metrics. */
+  readonly format: PluginFormat;
 }
 
 /** The plugin's key as one text. */

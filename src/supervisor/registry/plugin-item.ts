@@ -1,5 +1,7 @@
 import { CodedError } from '../../shared/coded-error.js';
 import { pluginNameOf } from '../../shared/measurement.js';
+import { PLUGIN_FORMATS, type PluginFormat } from '../../shared/plugin-format.js';
+import { quoted } from '../../shared/quoted.js';
 import type { GitProtocol } from '../git/git-protocol.js';
 import { resolveRepository } from '../git/repository.js';
 import { withoutCredentials } from '../log/credentials.js';
@@ -23,8 +25,9 @@ export function definePlugin(namespace: string, item: ItemFields, rules: Reposit
   const { project, address } = resolveRepository(repo, rules.template, rules.protocols);
   const interval = parsePluginInterval(fieldText(item, 'interval'));
   const parameters = parseParameters(optionalFieldText(item, 'parameters'));
+  const format = parseFormat(optionalFieldText(item, 'format'));
   // A token in the address is for git alone: the text stands in points, listings and answers.
-  return { namespace, project, name, repo: withoutCredentials(repo), address, interval, parameters };
+  return { namespace, project, name, repo: withoutCredentials(repo), address, interval, parameters, format };
 }
 
 /** A field that may come as a number where a text is usual; undefined when it is missing or null. */
@@ -71,4 +74,14 @@ function parseParameters(text = ''): string[] {
     throw new CodedError('item', `there are more than ${PARAMETERS_MAX} parameters`);
   }
   return parameters;
+}
+
+/** An empty field is as good as none: forms send those. */
+function parseFormat(text = ''): PluginFormat {
+  if (text === '') return 'json';
+  const format = PLUGIN_FORMATS.find((known) => known === text);
+  if (format === undefined) {
+    throw new CodedError('item', `format ${quoted(text, 40)} is none of ${PLUGIN_FORMATS.join(', ')}`);
+  }
+  return format;
 }

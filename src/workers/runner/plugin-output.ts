@@ -1,6 +1,18 @@
+import { isUtf8 } from 'node:buffer';
 import type { RunTask } from '../../shared/messages.js';
 import { readMetricList } from '../../shared/metric-list.js';
-import { type DocumentSettings, type EncodedMetrics, encodeMetrics } from '../../shared/points-document.js';
+import type { PluginFormat } from '../../shared/plugin-format.js';
+import {
+  type BadMetric,
+  type DocumentSettings,
+  type EncodedMetrics,
+  encodeMetrics,
+  PointsEncoder,
+} from '../../shared/points-document.js';
+import type { Finding } from './formats/finding.js';
+import { readInfluxLines } from './formats/influx-lines.js';
+import { readNagiosOutput } from './formats/nagios-output.js';
+import { readPrometheusLines } from './formats/prometheus-lines.js';
 
 /** What a plugin's stdout came to. */
 export interface PluginOutput {
@@ -9,25 +21,80 @@ export interface PluginOutput {
   readonly problem: string | undefined;
 }
 
+/** What a process has printed by its end. */
+export interface PrintedOutput {
+  readonly stdout: Buffer;
+  /** Undefined when it did not exit by itself. */
+  readonly exitCode: number | undefined;
+}
+
+/** A format that has a line, or a part of one, for each point. */
+export type LineFormat = Exclude<PluginFormat, 'json'>;
+
 const NO_METRICS: EncodedMetrics = { documents: [], points: 0, bad: [], badCount: 0 };
 const EXCERPT_LENGTH = 80;
+/** Stands in text for bytes that are no UTF-8. */
+const REPLACEMENT = '\ufffd';
 
 /** Makes documents of the metrics that a plugin printed. A plugin that may print anything is always understood. */
 export function readPluginOutput(
-  stdout: Buffer,
-  { anyOutput }: Pick<RunTask, 'anyOutput'>,
+  printed: PrintedOutput,
+  { anyOutput, format }: Pick<RunTask, 'anyOutput' | 'format'>,
   settings: DocumentSettings,
 ): PluginOutput {
+  const output = format === 'json' ? readList(printed, settings) : readLines(format, printed, settings);
+  const isOtherText = anyOutput && output.metrics.points === 0;
+  return isOtherText ? { metrics: NO_METRICS, problem: undefined } : output;
+}
+
+/**
+ * Reads text of a line format, point by point.
+ * @param exitCode of a process that has ended; undefined while it goes on
+ */
+export function readFindings(
+  format: LineFormat,
+  text: string,
+  exitCode: number | undefined,
+): Iterable<Finding> {
+  if (format === 'influx') return readInfluxLines(text);
+  return format === 'nagios' ? readNagiosOutput(text, exitCode) : readPrometheusLines(text);
+}
+
+function readList({ stdout }: PrintedOutput, settings: DocumentSettings): PluginOutput {
   const read = readMetricList(stdout);
   if (read.type === 'no-list') {
-    return {
-      metrics: NO_METRICS,
-      problem: anyOutput ? undefined : `its output ${read.reason}${excerpt(stdout)}`,
-    };
+    return { metrics: NO_METRICS, problem: `its output ${read.reason}${excerpt(stdout)}` };
   }
-  const metrics = encodeMetrics(read.list, settings, Math.floor(Date.now() / 1000));
-  const isOtherText = anyOutput && metrics.points === 0;
-  return { metrics: isOtherText ? NO_METRICS : metrics, problem: undefined };
+  return { metrics: encodeMetrics(read.list, settings, nowSeconds()), problem: undefined };
+}
+
+/** Not understood is only what has nothing but bad lines: in these formats, no metrics are no output. */
+function readLines(
+  format: LineFormat,
+  { stdout, exitCode }: PrintedOutput,
+  settings: DocumentSettings,
+): PluginOutput {
+  const encoder = new PointsEncoder(settings, nowSeconds());
+  const isText = isUtf8(stdout);
+  for (const { line, sample, problem } of readFindings(format, stdout.toString('utf8'), exitCode)) {
+    if (problem !== undefined) encoder.refuse(line, problem);
+    else if (!isText && JSON.stringify(sample).includes(REPLACEMENT))
+      encoder.refuse(line, 'is not UTF-8 text');
+    else encoder.addSample(line, sample);
+  }
+  const metrics = encoder.finish();
+  const [first] = metrics.bad;
+  if (first === undefined || metrics.points > 0) return { metrics, problem: undefined };
+  return { metrics, problem: `its output has no point in the format "${format}"; ${linePlace(first)}` };
+}
+
+/** Names a bad line with its reason. */
+export function linePlace({ index, reason }: BadMetric): string {
+  return `line ${index}: ${reason}`;
+}
+
+function nowSeconds(): number {
+  return Math.floor(Date.now() / 1000);
 }
 
 function excerpt(stdout: Buffer): string {

@@ -42,14 +42,15 @@ export async function runPlugin(task: RunTask, runner: Runner): Promise<RunOutco
 async function followPlugin(task: RunTask, process: StartedProcess, runner: Runner): Promise<RunOutcome> {
   forgetWhenGone(task, process, runner);
   const end = await followProcess(process, task);
-  const output = readPluginOutput(end.stdout, task, documentSettings(task, runner));
+  const exitCode = end.endedBy === 'itself' ? end.exit?.code : undefined;
+  const output = readPluginOutput({ stdout: end.stdout, exitCode }, task, documentSettings(task, runner));
   for (const document of output.metrics.documents) await writeDocument(task, document, runner);
   const verdict = verdictOf(task, end, output);
   logSideEffects(task, end, output, verdict, runner.log);
   return {
     type: 'run',
     ...verdict,
-    exitCode: end.endedBy === 'itself' ? end.exit?.code : undefined,
+    exitCode,
     signal: end.exit?.signal,
     durationMs: end.durationMs,
     points: output.metrics.points,
@@ -108,7 +109,7 @@ function logSideEffects(
   log: Log,
 ): void {
   const { pluginName: plugin, namespace } = task;
-  const badMetrics = badMetricsSentence(`plugin ${plugin}`, output);
+  const badMetrics = badMetricsSentence(`plugin ${plugin}`, task.format, output);
   if (badMetrics !== undefined && verdict.status !== 'ok') log.warn({ plugin, namespace }, badMetrics);
   if (end.strays.length === 0) return;
   log.warn(

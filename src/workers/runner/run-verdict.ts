@@ -1,6 +1,9 @@
 import { constants } from 'node:os';
 import type { RunStatus, RunTask } from '../../shared/messages.js';
-import type { PluginOutput } from './plugin-output.js';
+import type { PluginFormat } from '../../shared/plugin-format.js';
+import type { BadMetric } from '../../shared/points-document.js';
+import { isNagiosState } from './formats/nagios-output.js';
+import { linePlace, type PluginOutput } from './plugin-output.js';
 import type { ProcessEnd } from './process-run.js';
 
 /** What is said about a run: the run metric's status and value, and a sentence. */
@@ -29,7 +32,8 @@ export function verdictOf(task: RunTask, end: ProcessEnd, output: PluginOutput):
     const value = SIGNAL_VALUE + constants.signals[signal];
     return { status: 'signal', value, problem: `${plugin} was ended by ${signal}` };
   }
-  if (code !== undefined && code !== 0) {
+  const isAnswer = task.format === 'nagios' && isNagiosState(code);
+  if (code !== undefined && code !== 0 && !isAnswer) {
     return { status: 'exit', value: code, problem: `${plugin} exited with code ${code}` };
   }
   if (output.problem !== undefined) {
@@ -39,7 +43,7 @@ export function verdictOf(task: RunTask, end: ProcessEnd, output: PluginOutput):
       problem: `${plugin} was not understood: ${output.problem}`,
     };
   }
-  return { status: 'ok', value: 0, problem: badMetricsSentence(plugin, output) };
+  return { status: 'ok', value: 0, problem: badMetricsSentence(plugin, task.format, output) };
 }
 
 function timeoutVerdict(plugin: string, task: RunTask, end: ProcessEnd): RunVerdict {
@@ -50,11 +54,19 @@ function timeoutVerdict(plugin: string, task: RunTask, end: ProcessEnd): RunVerd
   return { status: 'timeout', value: TIMEOUT_VALUE, problem };
 }
 
-/** Says which metrics of a list were left out; undefined when none was. */
-export function badMetricsSentence(plugin: string, { metrics }: PluginOutput): string | undefined {
+/** Says which metrics were left out; undefined when none was. */
+export function badMetricsSentence(
+  plugin: string,
+  format: PluginFormat,
+  { metrics }: PluginOutput,
+): string | undefined {
   if (metrics.badCount === 0) return undefined;
-  const shown = metrics.bad.slice(0, REASONS_SHOWN).map(({ index, reason }) => `[${index}] ${reason}`);
+  const shown = metrics.bad.slice(0, REASONS_SHOWN).map((bad) => badPlace(bad, format));
   const more = metrics.badCount > shown.length ? '; …' : '';
   const total = metrics.badCount + metrics.points;
   return `${plugin} printed ${metrics.badCount} bad metrics of ${total}, which are left out: ${shown.join('; ')}${more}`;
+}
+
+function badPlace(bad: BadMetric, format: PluginFormat): string {
+  return format === 'json' ? `[${bad.index}] ${bad.reason}` : linePlace(bad);
 }
