@@ -22,6 +22,8 @@ export interface AgentOptions {
   readonly spool?: string;
   readonly http?: string;
   readonly runner?: string;
+  /** Default: nothing of the host is measured. */
+  readonly host?: string;
   /** Whole tables `[[outputs]]`, with their lines. */
   readonly outputs?: string;
   readonly environment?: NodeJS.ProcessEnv;
@@ -178,6 +180,8 @@ logdir = "${folder}/log"
 ${options.http ?? ''}
 [runner]
 ${options.runner ?? ''}
+[host]
+${options.host ?? 'collect = []'}
 ${options.outputs ?? ''}
 `;
 }

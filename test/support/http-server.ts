@@ -121,6 +121,7 @@ export const STATUS: AgentStatus = {
   ],
   runs: { ok: 3, failed: 1, skipped: 0 },
   posts: { accepted: 2, points: 20, refused: 0 },
+  measured: [{ type: 'CPU', rounds: 4, points: 40 }],
 };
 
 const LISTING: PluginListing = {

@@ -13,6 +13,7 @@ const PARTS = [
   'cli',
   'lifecycle',
   'delivery',
+  'host',
   'plugins',
   'schedule',
   'plugin-store',

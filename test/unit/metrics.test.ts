@@ -90,6 +90,7 @@ test('what the supervisor knows has its metrics, with times as unix seconds', as
     plugins: { known: 7, enabled: 6, running: 5, failed: 4 },
     runs: { ok: 30, failed: 20, skipped: 10 },
     posts: { accepted: 3, points: 33, refused: 2 },
+    measured: [{ type: 'CPU', rounds: 4, points: 40 }],
   });
   assert.equal(value('agent_info', { version: '1.2.3', host: 'db1' }), 1);
   assert.equal(value('agent_start_time_seconds'), 1_893_456_000.5);

@@ -6,6 +6,7 @@ import { codeOf, reasonOf } from '../../shared/coded-error.js';
 import { loadConfig } from '../config/load-config.js';
 import type { DaemonMessage } from './daemon-messages.js';
 import { exitCodeOf } from './exit-code.js';
+import { endProcess } from './process-end.js';
 import { runAgent } from './run-agent.js';
 
 const [, , , file = ''] = process.argv;
@@ -18,10 +19,10 @@ try {
     foreground: false,
     onReady: (running) => tellStarter({ type: 'up', ...running }),
   });
-  process.exit(exitCode);
+  await endProcess(exitCode);
 } catch (error) {
   await tellStarter({ type: 'failed', message: reasonOf(error), code: codeOf(error) ?? 'failed' });
-  process.exit(exitCodeOf(error));
+  await endProcess(exitCodeOf(error));
 }
 
 /** Sends the one message, then lets go of the starter, which may be gone already. */

@@ -6,6 +6,7 @@ import { type Command, parseOptions } from './command.js';
 import { demoCommand } from './demo-command.js';
 import { EXIT, exitCodeOf } from './exit-code.js';
 import { generalHelp } from './general-help.js';
+import { endProcess } from './process-end.js';
 import { startCommand } from './start-command.js';
 import { statusCommand } from './status-command.js';
 import { stopCommand } from './stop-command.js';
@@ -30,7 +31,7 @@ process.stdout.on('error', (error) => {
 // Nor is a terminal that is gone, or a file on a full disk, for an agent that has still work to do.
 process.stderr.on('error', () => {});
 
-process.exit(await runCommandLine(process.argv.slice(2)));
+await endProcess(await runCommandLine(process.argv.slice(2)));
 
 /** Resolves to the exit status. */
 async function runCommandLine(words: readonly string[]): Promise<number> {

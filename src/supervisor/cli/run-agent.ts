@@ -13,6 +13,7 @@ import type { RunRecord } from '../lifecycle/run-record.js';
 import { AgentLog } from '../log/agent-log.js';
 import { wantsColor } from '../log/readable-line.js';
 import { EXIT } from './exit-code.js';
+import { endProcess } from './process-end.js';
 import { type StopRequest, type StopWatch, watchForStop } from './stop-request.js';
 
 /** How an agent runs in this process. */
@@ -166,7 +167,7 @@ function stackOf(error: unknown): string | undefined {
 function endAtOnce(log: AgentLog, sentence: string): void {
   log.fatal({}, sentence);
   // Closing is bounded, and writes the sentence.
-  void log.close().finally(() => process.exit(EXIT.failure));
+  void log.close().finally(() => endProcess(EXIT.failure));
 }
 
 function recordOf({ config, file }: LoadedConfig): RunRecord {

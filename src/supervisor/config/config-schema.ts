@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { isHostName } from '../../shared/host-port.js';
+import { DEFAULT_HOST_TYPES, HOST_TYPES, type HostTypeName } from '../../shared/host-types.js';
 import type { LogLevel } from '../../shared/log.js';
 import { GIT_PROTOCOLS } from '../git/git-protocol.js';
 import { type Config, FSYNC_POLICIES, POST_NAMESPACES, SPOOL_MODES, type SpoolTable } from './config.js';
@@ -10,6 +11,7 @@ import {
   gitTemplate,
   listenAddress,
   listOf,
+  ntpServer,
   oneOf,
   optionalFile,
   optionalFolder,
@@ -103,8 +105,24 @@ export function configSchema({ facts, folder }: SchemaContext): z.ZodType<Config
         '["HTTP_PROXY"]',
       ).default([]),
     }).prefault({}),
+    host: table({
+      collect: setOf(oneOf(HOST_TYPES), '["CPU", "MEM"]').optional(),
+      ntpservers: setOf(ntpServer(), '["ntp.example.com"]').default([]),
+      cgroup: trueOrFalse().default(false),
+      coredumpfolder: folderPath(base).default('/home/coresave'),
+      fstimeout: seconds(0.1, 60).default(5),
+    }).prefault({}),
   });
-  return tables.transform((config) => ({ ...config, spool: withFolder(config.spool, config.agent) }));
+  return tables.transform((config) => ({
+    ...config,
+    spool: withFolder(config.spool, config.agent),
+    host: { ...config.host, collect: config.host.collect ?? usualTypes(config.host) },
+  }));
+}
+
+/** Whoever names servers wants to know the time. */
+function usualTypes({ ntpservers }: { readonly ntpservers: readonly string[] }): readonly HostTypeName[] {
+  return ntpservers.length === 0 ? DEFAULT_HOST_TYPES : [...DEFAULT_HOST_TYPES, 'TIME'];
 }
 
 /** The folder of the spool is in the state folder unless it is named. */

@@ -2,7 +2,7 @@ import { parseHostPort } from '../../shared/host-port.js';
 import type { Config, OutputTable } from './config.js';
 
 /** Sentences about settings that are allowed and that an operator should know of. */
-export function configWarnings({ agent, output, outputs, http }: Config): readonly string[] {
+export function configWarnings({ agent, output, outputs, http, host }: Config): readonly string[] {
   const warnings: string[] = [];
   const isOpen = !isLoopback(agent.listen);
   if (isOpen && http.tokenfile === '' && !http.insecure) {
@@ -22,6 +22,9 @@ export function configWarnings({ agent, output, outputs, http }: Config): readon
     warnings.push(
       '[agent] git holds a password, which plugins can read in their own folder; an SSH key is safer',
     );
+  }
+  if (host.collect.includes('TIME') && host.ntpservers.length === 0) {
+    warnings.push('[host] collect names TIME, which asks nobody until ntpservers names somebody');
   }
   warnings.push(...outputWarnings('[output]', output));
   for (const [index, further] of outputs.entries()) {

@@ -1,3 +1,4 @@
+import type { HostTypeName } from '../../shared/host-types.js';
 import type { LogLevel } from '../../shared/log.js';
 import type { GitProtocol } from '../git/git-protocol.js';
 
@@ -41,6 +42,7 @@ export interface Config {
   readonly log: LogTable;
   readonly http: HttpTable;
   readonly runner: RunnerTable;
+  readonly host: HostTable;
 }
 
 /** `[agent]`: what the agent is and where its things are. */
@@ -184,4 +186,18 @@ export interface RunnerTable {
   readonly allowroot: boolean;
   /** Names of the agent's own variables that plugins get too. */
   readonly environment: readonly string[];
+}
+
+/** `[host]`: what is measured of the host itself. */
+export interface HostTable {
+  /** Types that are measured; empty: none. */
+  readonly collect: readonly HostTypeName[];
+  /** `host:port` each; asked by the type TIME. */
+  readonly ntpservers: readonly string[];
+  /** True: the limits of the agent's own control group count as the machine's. */
+  readonly cgroup: boolean;
+  /** Folder that the type COREDUMP looks at. */
+  readonly coredumpfolder: string;
+  /** Seconds that one file system may take to answer. */
+  readonly fstimeout: number;
 }

@@ -1,7 +1,8 @@
+import { isIPv6 } from 'node:net';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { asClientAddress, formatHostPort, parseHostPort } from '../../shared/host-port.js';
+import { asClientAddress, formatHostPort, isHostName, parseHostPort } from '../../shared/host-port.js';
 import { isTemplate } from '../git/repository.js';
 
 /*
@@ -104,6 +105,21 @@ export function serverAddress() {
       return z.NEVER;
     }
     return formatHostPort(asClientAddress(parts));
+  });
+}
+
+const NTP_PORT = 123;
+
+/** An NTP server: a host, or `host:port`; it comes out with the port. */
+export function ntpServer() {
+  const sentence = 'must be a host name or address, or host:port, like "ntp.example.com" or "10.0.0.1:123"';
+  return z.string(sentence).transform((address, context) => {
+    const host = address.replace(/^\[(.*)\]$/, '$1');
+    const isHostOnly = isIPv6(host) || isHostName(host);
+    const parts = isHostOnly ? { host, port: NTP_PORT } : parseHostPort(address);
+    if (parts !== undefined && parts.host !== '' && parts.port !== 0) return formatHostPort(parts);
+    context.addIssue({ code: 'custom', message: sentence });
+    return z.NEVER;
   });
 }
 

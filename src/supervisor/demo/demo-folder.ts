@@ -117,6 +117,10 @@ statedir = ${folder('state')}
 [output]
 name = "stdout"
 
+# What the example plugins print is easier to see without.
+[host]
+collect = []
+
 [log]
 logdir = ${folder('log')}
 `;

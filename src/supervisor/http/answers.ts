@@ -151,6 +151,16 @@ export const statusAnswer = z.strictObject({
       refused: number('requests to /post that were answered with anything else'),
     })
     .meta({ description: 'since the agent started' }),
+  measured: z
+    .array(
+      z.strictObject({
+        type: z.string().meta({ description: 'CPU, MEM, …' }),
+        rounds: number('rounds that are over'),
+        points: number('points of them, in all namespaces'),
+      }),
+    )
+    .readonly()
+    .meta({ description: 'of the host itself, since the agent started' }),
 });
 
 /** Of `/plugins/list`. */

@@ -137,6 +137,12 @@ export interface AgentStatus {
     readonly points: number;
     readonly refused: number;
   };
+  /** What was measured of the host itself, by type; those that had a round. */
+  readonly measured: readonly {
+    readonly type: string;
+    readonly rounds: number;
+    readonly points: number;
+  }[];
 }
 
 /** Metrics in a text format of Prometheus. */

@@ -1,6 +1,7 @@
 import type { RunOutcome } from '../../shared/messages.js';
 import type { Posts } from '../delivery/posts.js';
 import type { PublisherThread } from '../delivery/publisher-thread.js';
+import type { HostThread } from '../host/host-thread.js';
 import type {
   AgentStatus,
   MetricsText,
@@ -40,6 +41,7 @@ export interface OperationParts {
   readonly disabled: DisabledPlugins;
   readonly posts: Posts;
   readonly publisher: PublisherThread;
+  readonly hostThread: HostThread;
   readonly eventLoopLag: EventLoopLag;
 }
 
@@ -57,7 +59,7 @@ export class AgentOperations implements Operations {
   }
 
   async status(): Promise<AgentStatus> {
-    const { version, host, sync, runs, posts, publisher } = this.#parts;
+    const { version, host, sync, runs, posts, publisher, hostThread } = this.#parts;
     return {
       version,
       pid: process.pid,
@@ -70,6 +72,7 @@ export class AgentOperations implements Operations {
       outputs: (await publisher.status())?.outputs,
       runs: { ...runs.counts },
       posts: { ...posts.counts },
+      measured: hostThread.counts,
     };
   }
 

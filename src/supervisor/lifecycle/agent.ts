@@ -29,7 +29,7 @@ import { AgentOperations } from './agent-operations.js';
 import { agentVersion } from './agent-version.js';
 import { type DeliveryPath, openDeliveryPath } from './delivery-path.js';
 import { PluginsUserLookup } from './plugins-user-lookup.js';
-import { RegistrySync } from './registry-sync.js';
+import { type RegistryFollowers, RegistrySync } from './registry-sync.js';
 import { Releasers } from './releasers.js';
 import { SOCKET } from './run-folder.js';
 
@@ -110,7 +110,8 @@ async function start(foundation: Foundation): Promise<RunningAgent> {
   const user = new PluginsUserLookup(config.agent.pluginsuser, config.runner.allowroot, log);
   const delivery = openDeliveryPath(foundation);
   const pluginParts = await openPlugins(foundation, delivery, user);
-  const registryParts = await openRegistry(foundation, pluginParts.plugins, user);
+  const followers = { plugins: pluginParts.plugins, hostThread: delivery.hostThread };
+  const registryParts = await openRegistry(foundation, followers, user);
   const eventLoopLag = new EventLoopLag();
   releasers.add('the watch over the event loop', () => eventLoopLag.close());
   const operations = new AgentOperations({
@@ -200,7 +201,7 @@ async function sweepQuietly(disabled: DisabledPlugins, log: Log): Promise<void> 
 
 async function openRegistry(
   { config, log, version, host, state, releasers }: Foundation,
-  plugins: PluginSet,
+  followers: RegistryFollowers,
   user: PluginsUserLookup,
 ) {
   const { agent } = config;
@@ -217,7 +218,7 @@ async function openRegistry(
     log,
   });
   releasers.add('the registry client', () => registry.close());
-  const sync = new RegistrySync(registry, plugins, withoutCredentials(agent.registryaddr), log);
+  const sync = new RegistrySync(registry, followers, withoutCredentials(agent.registryaddr), log);
   await sync.applyLastKnown();
   const jobs = new RegistryJobs({
     sync: async () => {

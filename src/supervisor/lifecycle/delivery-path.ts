@@ -7,24 +7,29 @@ import type { Config } from '../config/config.js';
 import { NoticeBoard } from '../delivery/notice-board.js';
 import { Posts } from '../delivery/posts.js';
 import { PublisherThread } from '../delivery/publisher-thread.js';
+import { HostThread } from '../host/host-thread.js';
 import { RunnerPool } from '../plugins/runner-pool.js';
+import { hostSettings } from './host-settings.js';
 import { outputSettings, spoolSettings } from './output-settings.js';
 import type { Releasers } from './releasers.js';
 
-/** The way of points to the outputs: ring, runners, publisher. */
+/** The way of points to the outputs: ring, those who write to it, publisher. */
 export interface DeliveryPath {
   readonly pool: RunnerPool;
   readonly publisher: PublisherThread;
   readonly posts: Posts;
+  /** Measures the host. */
+  readonly hostThread: HostThread;
   /** The supervisor's own lane. */
   readonly lane: LaneWriter;
   /** What a stop left behind; nothing before it. */
   readonly remains: () => DrainOutcome;
 }
 
-/** The supervisor writes this lane; runners claim those behind it. */
+/** The supervisor and the thread that measures the host write these lanes; runners claim those behind them. */
 const SUPERVISOR_LANE = 0;
-const FIRST_RUNNER_LANE = 1;
+const HOST_LANE = 1;
+const FIRST_RUNNER_LANE = 2;
 
 const LANE_BYTES_MIN = 4 * 1024 * 1024;
 
@@ -85,6 +90,12 @@ export function openDeliveryPath(options: {
     acceptLine,
   });
   releasers.add('the runner pool', () => pool.close());
+  const hostThread = new HostThread({
+    setup: { ...common, lane: HOST_LANE, settings: hostSettings(config) },
+    log,
+    acceptLine,
+  });
+  releasers.add('the thread that measures the host', () => hostThread.stop());
   const lane = new LaneWriter(ring, SUPERVISOR_LANE);
   const postSettings = {
     ...common,
@@ -92,7 +103,7 @@ export function openDeliveryPath(options: {
     deliveryTimeoutMs: output.responsetimeout * 1000 + FAILOVER_MS,
   };
   const posts = new Posts(postSettings, lane, board, pool);
-  return { pool, publisher, posts, lane, remains: () => remains };
+  return { pool, publisher, posts, hostThread, lane, remains: () => remains };
 }
 
 function laneBytes(maxDocumentBytes: number): number {

@@ -1,31 +1,42 @@
 import { reasonOf } from '../../shared/coded-error.js';
 import type { Log } from '../../shared/log.js';
+import { planHost } from '../host/host-plan.js';
+import type { HostThread } from '../host/host-thread.js';
 import type { AgentStatus } from '../http/operations.js';
 import type { PluginChanges, PluginSet } from '../plugins/plugin-set.js';
+import { ProblemLog } from '../registry/problem-log.js';
 import type { Registry } from '../registry/registry.js';
-import type { RegistryView } from '../registry/registry-view.js';
+import type { RegistryProblem, RegistryView } from '../registry/registry-view.js';
 
 /** What a sync changed, and what of the registry's answer could not be used. */
 export interface SyncOutcome extends Pick<RegistryView, 'problems' | 'stale'> {
   readonly changes: PluginChanges;
 }
 
-/** Brings what the registry says to the plugins, and remembers how the last sync went. */
+/** The parts that follow the registry. */
+export interface RegistryFollowers {
+  readonly plugins: PluginSet;
+  readonly hostThread: HostThread;
+}
+
+/** Brings what the registry says to those who follow it, and remembers how the last sync went. */
 export class RegistrySync {
   readonly #registry: Registry;
-  readonly #plugins: PluginSet;
+  readonly #followers: RegistryFollowers;
   readonly #log: Log;
+  readonly #hostProblems: ProblemLog;
   readonly #address: string;
   #namespaces: readonly string[] = [];
   #lastSyncAt: Date | undefined;
   #problem: string | undefined;
 
   /** @param address of the registry, without credentials, for the status */
-  constructor(registry: Registry, plugins: PluginSet, address: string, log: Log) {
+  constructor(registry: Registry, followers: RegistryFollowers, address: string, log: Log) {
     this.#registry = registry;
-    this.#plugins = plugins;
+    this.#followers = followers;
     this.#address = address;
     this.#log = log;
+    this.#hostProblems = new ProblemLog(log);
   }
 
   get namespaces(): readonly string[] {
@@ -39,7 +50,8 @@ export class RegistrySync {
   /** Starts with what an earlier run of the agent last knew, so that a registry that is away delays nothing. */
   async applyLastKnown(): Promise<void> {
     const view = await this.#registry.lastKnown();
-    if (view) this.#apply(view);
+    if (view) this.#applyPlugins(view);
+    if (view) this.#applyHost(view);
   }
 
   /**
@@ -50,17 +62,19 @@ export class RegistrySync {
     try {
       const view = await this.#registry.sync();
       this.#lastSyncAt = new Date();
-      this.#problem = problemOf(view);
-      return { changes: this.#apply(view), problems: view.problems, stale: view.stale };
+      const changes = this.#applyPlugins(view);
+      const problems = [...view.problems, ...this.#applyHost(view)];
+      this.#problem = problemOf(view.stale, problems);
+      return { changes, problems, stale: view.stale };
     } catch (thrown) {
       this.#problem = reasonOf(thrown);
       throw thrown;
     }
   }
 
-  #apply(view: RegistryView): PluginChanges {
+  #applyPlugins(view: RegistryView): PluginChanges {
     this.#namespaces = view.namespaces;
-    const changes = this.#plugins.apply(view.plugins);
+    const changes = this.#followers.plugins.apply(view.plugins);
     const { added, changed, removed, unchanged } = changes;
     const counts = { added: added.length, changed: changed.length, removed: removed.length, unchanged };
     if (added.length + changed.length + removed.length > 0) {
@@ -71,10 +85,18 @@ export class RegistrySync {
     }
     return changes;
   }
+
+  /** Items about the host that cannot be followed. */
+  #applyHost(view: RegistryView): readonly RegistryProblem[] {
+    const { plan, problems } = planHost(view);
+    this.#hostProblems.say(problems);
+    this.#followers.hostThread.setPlan(plan);
+    return problems;
+  }
 }
 
 /** For the status: the details are in the log and in the answer of `/update`. */
-function problemOf({ stale, problems }: RegistryView): string | undefined {
+function problemOf(stale: readonly string[], problems: readonly RegistryProblem[]): string | undefined {
   if (stale.length > 0) return `no answer for ${stale.join(', ')}; what was known of them is used`;
   return problems.length > 0 ? `${problems.length} items could not be used` : undefined;
 }

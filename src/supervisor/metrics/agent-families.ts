@@ -3,7 +3,7 @@ import { type Family, single } from './family.js';
 
 /** What the supervisor knows of itself, its plugins and its callers. */
 export function agentFamilies(status: AgentStatus): readonly Family[] {
-  const { plugins, runs, posts } = status;
+  const { plugins, runs, posts, measured } = status;
   return [
     {
       name: 'agent_info',
@@ -68,6 +68,18 @@ export function agentFamilies(status: AgentStatus): readonly Family[] {
       'Points in the requests to /post that were answered with 200.',
       posts.points,
     ),
+    {
+      name: 'agent_host_rounds_total',
+      type: 'counter',
+      help: 'Rounds in which the host itself was measured, by type, since the agent started.',
+      series: measured.map(({ type, rounds }) => ({ labels: { type }, value: rounds })),
+    },
+    {
+      name: 'agent_host_points_total',
+      type: 'counter',
+      help: 'Points that these rounds sent, in all namespaces.',
+      series: measured.map(({ type, points }) => ({ labels: { type }, value: points })),
+    },
   ];
 }
 

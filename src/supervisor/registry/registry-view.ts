@@ -1,3 +1,4 @@
+import { HOST_TYPES } from '../../shared/host-types.js';
 import type { PluginDefinition } from './plugin-definition.js';
 
 /** Something that the registry said and the agent does not follow. */
@@ -18,20 +19,8 @@ export interface HostItem {
   readonly fields: Readonly<Record<string, string>>;
 }
 
-/** What the registry wants of the host itself, besides plugins. */
-export const HOST_ITEM_TYPES = [
-  'PORT',
-  'PROC',
-  'CPU',
-  'MEM',
-  'DISK',
-  'NET',
-  'FS',
-  'KERNEL',
-  'TIME',
-  'COREDUMP',
-  'DEV',
-] as const;
+/** What the registry wants of the host itself, besides plugins. DEV is no type of measurement here. */
+export const HOST_ITEM_TYPES = [...HOST_TYPES, 'DEV'] as const;
 
 /** One of them. */
 export type HostItemType = (typeof HOST_ITEM_TYPES)[number];
