@@ -73,7 +73,7 @@ test('the sample file loads as it is, as root and as a user', () => {
 test('the sample file and the schema name the same keys and defaults', () => {
   const text = readFileSync(SAMPLE, 'utf8');
   // Defaults that depend on the user or the machine stand there as comments, with their value for root.
-  const withHostKeys = text.replaceAll(/^# ([a-z_]+ = (?:".*"|\d+))$/gm, '$1');
+  const withHostKeys = text.replaceAll(/^# ([a-z_]+ = (?:".*"|\d+|\[.*\]))$/gm, '$1');
   const defaults = configSchema({ facts: AS_ROOT, folder: '/' }).parse({});
   const { data } = readToml(withHostKeys);
   const { outputs, ...tables } = defaults;

@@ -113,10 +113,10 @@ export function configSchema({ facts, folder }: SchemaContext): z.ZodType<Config
       fstimeout: seconds(0.1, 60).default(5),
     }).prefault({}),
   });
-  return tables.transform((config) => ({
+  return tables.transform(({ host: { collect, ...host }, ...config }) => ({
     ...config,
     spool: withFolder(config.spool, config.agent),
-    host: { ...config.host, collect: config.host.collect ?? usualTypes(config.host) },
+    host: { collect: collect ?? usualTypes(host), ...host },
   }));
 }
 
