@@ -3,6 +3,7 @@ import type { LogLevel, LogLine } from './log.js';
 import type { OutputSettings, SpoolSettings } from './output-settings.js';
 import type { OutputStatus } from './output-status.js';
 import type { PluginFormat } from './plugin-format.js';
+import type { PluginTrust } from './plugin-trust.js';
 import type { BadMetric } from './points-document.js';
 
 /** The user that plugins run as. */
@@ -47,6 +48,10 @@ export interface RunTask {
   readonly trigger: 'regular' | 'call';
   /** Folder of the plugin; its executable is `PLUGIN_FILE` in it. */
   readonly folder: string;
+  /** What the plugin's file must be before it is run. */
+  readonly trust: PluginTrust;
+  /** The plugin's own folder, which it can write; made where it is not there yet. */
+  readonly stateFolder: string;
   readonly parameters: readonly string[];
   /** The whole environment of the plugin. */
   readonly environment: Readonly<Record<string, string>>;

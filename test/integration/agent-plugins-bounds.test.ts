@@ -54,6 +54,7 @@ test('a plugin runs as its user, in its folder, with the environment that is pro
     AGENT_PLUGIN: 'look',
     AGENT_INTERVAL: '0',
     AGENT_TIMEOUT: '7',
+    AGENT_STATE: join(agent.folder, 'plugins', NAMESPACE, '.look', 'state'),
   });
   const [uid = '', gid = '', groups = '', capabilities = '', folder] = stderr.split('\n');
   const user = isRoot ? { uid: 65534, gid: 65534 } : userInfo();

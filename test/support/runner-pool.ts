@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
@@ -90,7 +91,7 @@ export function runnerPool(
     takeRecords,
     takePoints: () => takeRecords().flatMap((record) => record.points),
     run: async (task) => {
-      const outcome = await pool.run({ ...RUN_DEFAULTS, ...task });
+      const outcome = await pool.run({ ...RUN_DEFAULTS, ...placeDefaults(task.folder), ...task });
       if (outcome.type !== 'run') throw new Error(`a run's outcome is of type ${outcome.type}`);
       return outcome;
     },
@@ -122,6 +123,15 @@ const RUN_DEFAULTS = {
   format: 'json',
   anyOutput: false,
 } as const;
+
+/** As the store lays it out: the state folder is beside the version's folder, in one of the agent's. */
+function placeDefaults(folder: string): Pick<RunTask, 'trust' | 'stateFolder'> {
+  const commit = '0'.repeat(40);
+  return {
+    trust: { storeFolder: folder, commit, fetchedSha256: undefined, pin: undefined },
+    stateFolder: join(dirname(folder), 'state'),
+  };
+}
 
 const POST_DEFAULTS = {
   type: 'post',

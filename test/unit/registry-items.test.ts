@@ -54,6 +54,17 @@ describe('an item of the type PLUGIN', () => {
     assert.deepEqual(plugin.parameters, ['7']);
   });
 
+  it('may pin its commit and the hash of its file, in upper case too, and pins nothing with empty texts', () => {
+    const [sha1, sha256] = ['0A'.repeat(20), 'fF'.repeat(32)];
+    const pinOf = (change: object) => definePlugin('ns', { ...REDIS, ...change }, RULES).pin;
+    assert.deepEqual(pinOf({ commit: sha1, sha256 }), {
+      commit: sha1.toLowerCase(),
+      sha256: sha256.toLowerCase(),
+    });
+    assert.deepEqual(pinOf({ commit: sha256 }), { commit: sha256.toLowerCase() });
+    assert.deepEqual(pinOf({ commit: '', sha256: ' ' }), undefined);
+  });
+
   it('may come without parameters', () => {
     for (const parameters of [undefined, null, '', '   ']) {
       assert.deepEqual(definePlugin('ns', { ...REDIS, parameters }, RULES).parameters, []);
@@ -90,6 +101,10 @@ describe('an item of the type PLUGIN', () => {
     ['a NUL in the parameters', { parameters: 'a\0b' }, /NUL/],
     ['endless parameters', { parameters: 'x'.repeat(32_769) }, /longer than 32768/],
     ['too many parameters', { parameters: 'x '.repeat(257) }, /more than 256 parameters/],
+    ['a short commit', { commit: 'abc1234' }, /"commit" is "abc1234", but must be the full hash/],
+    ['a branch for a commit', { commit: 'main' }, /"commit" is "main"/],
+    ['half a hash', { sha256: 'ab'.repeat(20) }, /"sha256" is .* must be the SHA-256/],
+    ['a list for a hash', { sha256: [] }, /"sha256" is/],
     ['an object for parameters', { parameters: { a: 1 } }, /"parameters" is no text/],
   ];
   for (const [what, change, reason] of bad) {

@@ -1,7 +1,10 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError, reasonOf } from '../../shared/coded-error.js';
+import { PLUGIN_FILE } from '../../shared/messages.js';
 import { addressProblem } from '../git/git-address.js';
 import { hideCredentials, withoutCredentials } from '../log/credentials.js';
 import { type PluginDefinition, pluginKey } from '../registry/plugin-definition.js';
@@ -25,6 +28,8 @@ export interface Clone {
   readonly folder: string;
   /** Full hash of its commit. */
   readonly commit: string;
+  /** SHA-256 of its `plugin`. */
+  readonly sha256: string;
 }
 
 /** The branch that is preferred to the remote's default branch. */
@@ -112,7 +117,7 @@ class CloneJob {
     const size = await treeSize(this.#folder, this.#settings.bounds);
     const sizeProblem = tooLarge(size, this.#settings.bounds);
     if (sizeProblem !== undefined) throw sizeProblem;
-    return { folder: this.#folder, commit };
+    return { folder: this.#folder, commit, sha256: await sha256Of(join(this.#folder, PLUGIN_FILE)) };
   }
 
   /** Asks the server first: a clone of a branch that is not there costs more than the question. */
@@ -177,6 +182,12 @@ class CloneJob {
       `git ended with ${how}${words === '' ? '' : ` (${words})`}; ${wayOut}`,
     );
   }
+}
+
+async function sha256Of(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const piece of createReadStream(file)) hash.update(piece);
+  return hash.digest('hex');
 }
 
 /** Looks at the size again and again until the clone is finished, and stops it when it is too large. */

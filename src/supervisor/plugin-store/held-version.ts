@@ -6,6 +6,10 @@ export interface HeldVersion {
   readonly folder: string;
   /** Full hash of its commit. */
   readonly version: string;
+  /** SHA-256 of its `plugin` when it was fetched; undefined where that was not noted. */
+  readonly sha256: string | undefined;
+  /** The plugin's state folder, which all of its versions share; it need not be there yet. */
+  readonly stateFolder: string;
   /** Gives it back; a second call does nothing. */
   release(): void;
 }
@@ -22,7 +26,7 @@ export class VersionInUse {
     this.#letGo = letGo;
   }
 
-  hold(): HeldVersion {
+  hold(stateFolder: string): HeldVersion {
     let held = true;
     this.#holders += 1;
     const release = () => {
@@ -31,7 +35,8 @@ export class VersionInUse {
       this.#holders -= 1;
       if (this.#retired && this.#holders === 0) this.#letGo(this.version);
     };
-    return { folder: this.version.folder, version: this.version.commit, release };
+    const { folder, commit, sha256 } = this.version;
+    return { folder, version: commit, sha256, stateFolder, release };
   }
 
   /** No new run gets it; it goes now or with its last run. */

@@ -17,6 +17,8 @@ export interface PluginPlace {
   readonly namespaceFolder: string;
   readonly link: string;
   readonly versionsFolder: string;
+  /** The plugin's own, for what it wants to find again: beside its versions, so that it outlives each of them. */
+  readonly stateFolder: string;
   readonly namespace: string;
   readonly project: string;
 }
@@ -27,6 +29,12 @@ const VERSION_ID = /^[0-9a-f]{12}-[0-9a-f]{8}$/;
 
 /** Begins the names of folders that clones are made in. */
 export const INCOMING = '.incoming-';
+
+/** Begins the names of state folders of plugins that are gone: they wait to be removed. */
+export const LEAVING = '.leaving-';
+
+/** Name of a plugin's state folder; no version has it. */
+export const STATE = 'state';
 
 /** The place of a plugin. Throws CodedError `plugin-name` for names that would lead elsewhere. */
 export function placeOf(folder: string, { namespace, project }: PluginName): PluginPlace {
@@ -40,13 +48,15 @@ export function placeOf(folder: string, { namespace, project }: PluginName): Plu
     );
   }
   const namespaceFolder = join(folder, namespace);
+  const versionsFolder = join(namespaceFolder, `.${project}`);
   return {
     key,
     namespace,
     project,
     namespaceFolder,
     link: join(namespaceFolder, project),
-    versionsFolder: join(namespaceFolder, `.${project}`),
+    versionsFolder,
+    stateFolder: join(versionsFolder, STATE),
   };
 }
 

@@ -9,6 +9,7 @@ import { gitEnvironment } from './git-environment.js';
 import type { HeldVersion } from './held-version.js';
 import { type PluginName, placeOf } from './plugin-place.js';
 import { closedFolder, preparePluginsFolder, type Reader } from './plugins-folder.js';
+import { removeStateLeft } from './state-removal.js';
 import { takeStock } from './stock-taking.js';
 import type { FetchKind, PluginUpdate, StoreParts } from './store-parts.js';
 import { StoredPlugin } from './stored-plugin.js';
@@ -52,6 +53,8 @@ export class PluginStore {
   /** Plugins that are being removed, by key: the next one of that name waits. */
   readonly #leaving = new Map<string, Promise<void>>();
   readonly #background = new Set<Promise<void>>();
+  /** Ends removals that may take long. */
+  readonly #removals = new AbortController();
   #closed = false;
 
   constructor(options: PluginStoreOptions) {
@@ -60,13 +63,20 @@ export class PluginStore {
     this.#parts = this.#sharedParts();
   }
 
+  /** Absolute path of the folder of all plugins. */
+  get folder(): string {
+    return this.#folder;
+  }
+
   /**
    * Makes the folder and takes stock of what an earlier life left in it. Call it once, before anything else.
    * Throws CodedError `plugins-folder` when the folder cannot be used.
    */
   async open(): Promise<void> {
     await preparePluginsFolder(this.#folder);
-    for (const { place, version } of await takeStock(this.#folder, this.#options.log)) {
+    const { plugins, stateLeft } = await takeStock(this.#folder, this.#options.log);
+    for (const left of stateLeft) this.#parts.removeStateLeft(left);
+    for (const { place, version } of plugins) {
       this.#plugins.set(place.key, new StoredPlugin(place, this.#parts, version, Promise.resolve()));
     }
     await this.#warnWhenClosed();
@@ -135,6 +145,7 @@ export class PluginStore {
   /** Ends the gits that are running and waits for them. Versions that runs hold go at the next `open`. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#removals.abort();
     await Promise.all([...this.#plugins.values()].map((plugin) => plugin.close()));
     await Promise.all([...this.#leaving.values(), ...this.#background]);
   }
@@ -164,11 +175,14 @@ export class PluginStore {
       retryCapMs: this.#options.retryCapMs ?? RETRY_CAP_MS,
       clone: (plugin, incoming, signal) => clonePlugin(plugin, incoming, settings, signal),
       inTurn: (kind: FetchKind, task) => (kind === 'wanted' ? all(task) : retries(() => all(task))),
-      inBackground: (work) => {
-        this.#background.add(work);
-        void work.finally(() => this.#background.delete(work));
-      },
+      inBackground: (work) => this.#inBackground(work),
+      removeStateLeft: (left) => this.#inBackground(removeStateLeft(left, log, this.#removals.signal)),
     };
+  }
+
+  #inBackground(work: Promise<void>): void {
+    this.#background.add(work);
+    void work.finally(() => this.#background.delete(work));
   }
 
   async #warnWhenClosed(): Promise<void> {

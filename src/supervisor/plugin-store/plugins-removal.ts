@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { entriesOf } from '../../shared/folder-entries.js';
 import { namespaceProblem } from '../../shared/namespace.js';
 import { removeIfEmpty } from './folder-tree.js';
-import { INCOMING, isVersionId, type PluginPlace, placeIfValid } from './plugin-place.js';
+import { removeForeignTree } from './foreign-tree.js';
+import { INCOMING, isVersionId, LEAVING, type PluginPlace, placeIfValid, STATE } from './plugin-place.js';
 import { whatIsAt } from './version.js';
 
 /**
@@ -16,6 +17,7 @@ export async function removeAllPlugins(folder: string): Promise<number> {
   for (const { name } of (await entriesOf(folder)).filter((entry) => entry.isDirectory())) {
     const path = join(folder, name);
     if (name.startsWith(INCOMING)) await rm(path, { recursive: true, force: true });
+    else if (name.startsWith(LEAVING)) await removeForeignTree(path);
     else if (namespaceProblem(name, '') === undefined) removed += await removeNamespace(folder, name);
   }
   return removed;
@@ -41,11 +43,13 @@ async function removeLink(place: PluginPlace): Promise<number> {
   return 1;
 }
 
-async function removeVersions({ versionsFolder }: PluginPlace): Promise<number> {
-  const versions = (await entriesOf(versionsFolder)).filter(
-    (entry) => isVersionId(entry.name) && entry.isDirectory(),
-  );
+/** And the state folder beside them, in which the plugins' user can write. */
+async function removeVersions({ versionsFolder, stateFolder }: PluginPlace): Promise<number> {
+  const folders = (await entriesOf(versionsFolder)).filter((entry) => entry.isDirectory());
+  const versions = folders.filter(({ name }) => isVersionId(name));
+  const hasState = folders.some(({ name }) => name === STATE);
   for (const { name } of versions) await rm(join(versionsFolder, name), { recursive: true, force: true });
-  if (versions.length > 0) await removeIfEmpty(versionsFolder);
-  return versions.length;
+  if (hasState) await removeForeignTree(stateFolder);
+  if (versions.length > 0 || hasState) await removeIfEmpty(versionsFolder);
+  return versions.length + (hasState ? 1 : 0);
 }

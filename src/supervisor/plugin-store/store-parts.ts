@@ -22,6 +22,8 @@ export interface StoreParts {
   inTurn<T>(kind: FetchKind, task: () => Promise<T>): Promise<T>;
   /** Work that goes on by itself and that the store waits for when it closes. */
   inBackground(work: Promise<void>): void;
+  /** Removes a state folder that was set aside, in the background. What a close interrupts goes at the next `open`. */
+  removeStateLeft(folder: string): void;
 }
 
 /** `wanted`: somebody asked for it now. `retry`: it failed before. */

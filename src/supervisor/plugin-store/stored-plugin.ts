@@ -10,6 +10,7 @@ import { FetchQueue } from './fetch-queue.js';
 import { makeOpenFolder, removeIfEmpty } from './folder-tree.js';
 import { type HeldVersion, VersionInUse } from './held-version.js';
 import { INCOMING, type PluginPlace } from './plugin-place.js';
+import { setStateAside } from './state-removal.js';
 import type { FetchKind, PluginUpdate, StoreParts } from './store-parts.js';
 import { placeVersion, type Version, whatIsAt } from './version.js';
 
@@ -35,6 +36,8 @@ export class StoredPlugin {
   /** No new runs, no new clones. */
   #stopped = false;
   #removed = false;
+  /** Where its state folder waits to be removed. */
+  #stateLeft: string | undefined;
 
   /** `found` is its version of an earlier life; `after`, an earlier plugin of this name that is going. */
   constructor(place: PluginPlace, parts: StoreParts, found: Version | undefined, after: Promise<unknown>) {
@@ -80,7 +83,7 @@ export class StoredPlugin {
       void this.ensure(plugin);
       return undefined;
     }
-    if (this.#isOnDisk()) return current.hold();
+    if (this.#isOnDisk()) return current.hold(this.#place.stateFolder);
     this.#vanished(plugin);
     return undefined;
   }
@@ -98,7 +101,8 @@ export class StoredPlugin {
       this.#parts.log.warn(this.#fields(), `plugin ${key} could not be removed: ${reasonOf(error)}`);
     }
     this.#removed = true;
-    if (current === undefined) await this.#removeEmptyFolders();
+    this.#stateLeft = await this.#setStateAside();
+    if (current === undefined) await this.#removeRest();
     else current.retire();
   }
 
@@ -236,7 +240,28 @@ export class StoredPlugin {
     } catch (error) {
       this.#parts.log.warn(this.#fields(), `old version ${folder} could not be removed: ${reasonOf(error)}`);
     }
-    if (this.#removed) await this.#removeEmptyFolders();
+    if (this.#removed) await this.#removeRest();
+  }
+
+  /** Out of the way of a plugin of the same name that may come. What still runs writes to nowhere from now on. */
+  async #setStateAside(): Promise<string | undefined> {
+    try {
+      return await setStateAside(this.#parts.folder, this.#place.stateFolder);
+    } catch (error) {
+      const { key, stateFolder } = this.#place;
+      this.#parts.log.warn(
+        this.#fields(),
+        `state folder ${stateFolder} of plugin ${key} could not be removed: ${reasonOf(error)}`,
+      );
+      return undefined;
+    }
+  }
+
+  async #removeRest(): Promise<void> {
+    const left = this.#stateLeft;
+    this.#stateLeft = undefined;
+    if (left !== undefined) this.#parts.removeStateLeft(left);
+    await this.#removeEmptyFolders();
   }
 
   async #removeEmptyFolders(): Promise<void> {

@@ -12,6 +12,8 @@ export interface Version {
   readonly commit: string;
   /** Where it came from, without credentials. */
   readonly address: string;
+  /** SHA-256 of its `plugin` when it was fetched; undefined in versions of agents that did not note it. */
+  readonly sha256: string | undefined;
 }
 
 /** Inside `.git`, where no repository can put a file of its own. */
@@ -31,8 +33,9 @@ export async function placeVersion(
 ): Promise<Version> {
   await refuseForeign(place);
   const id = newVersionId(clone.commit);
-  const version = { folder: join(place.versionsFolder, id), commit: clone.commit, address };
-  await writeFile(join(clone.folder, NOTE_FILE), JSON.stringify({ commit: clone.commit, address }));
+  const { commit, sha256 } = clone;
+  const version = { folder: join(place.versionsFolder, id), commit, address, sha256 };
+  await writeFile(join(clone.folder, NOTE_FILE), JSON.stringify({ commit, address, sha256 }));
   await openForReaders(clone.folder);
   await moveIn(place, clone.folder, version.folder);
   const link = join(incoming, 'link');
@@ -49,7 +52,8 @@ export async function readVersion(folder: string): Promise<Version | undefined> 
     if (!('commit' in note) || !('address' in note)) return undefined;
     const { commit, address } = note;
     if (typeof commit !== 'string' || typeof address !== 'string') return undefined;
-    return { folder, commit, address };
+    const sha256 = 'sha256' in note && typeof note.sha256 === 'string' ? note.sha256 : undefined;
+    return { folder, commit, address, sha256 };
   } catch {
     // Missing, unreadable, or half written before a power failure: the version is cloned again.
     return undefined;

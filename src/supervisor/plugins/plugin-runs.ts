@@ -5,6 +5,7 @@ import type { PluginUser, RunOutcome, RunTask } from '../../shared/messages.js';
 import type { LaneWriter } from '../../shared/ring/lane-writer.js';
 import { notStarted, runMetric } from '../../shared/run-metric.js';
 import { isOverWithin } from '../../shared/within.js';
+import type { HeldVersion } from '../plugin-store/held-version.js';
 import type { PluginStore } from '../plugin-store/plugin-store.js';
 import type { PluginInterval } from '../registry/plugin-definition.js';
 import type { ManagedPlugin } from './managed-plugin.js';
@@ -208,7 +209,7 @@ export class PluginRuns {
     run.state = 'running';
     const held = this.#store.acquire(plugin.definition);
     try {
-      const outcome = held && (await this.#runIn(held.folder, run));
+      const outcome = held && (await this.#runIn(held, run));
       if (outcome) this.#note(plugin, outcome);
       return outcome;
     } finally {
@@ -217,19 +218,19 @@ export class PluginRuns {
     }
   }
 
-  async #runIn(folder: string, run: Run): Promise<RunOutcome> {
+  async #runIn(held: HeldVersion, run: Run): Promise<RunOutcome> {
     const runAs = this.#runAs();
     if ('problem' in runAs) return this.#notStarted(run, runAs.problem);
     const startedAt = performance.now();
     try {
-      return await this.#pool.run(this.#task(run, folder, runAs.user));
+      return await this.#pool.run(this.#task(run, held, runAs.user));
     } catch (thrown) {
       const durationMs = Math.round(performance.now() - startedAt);
       return this.#notStarted(run, `its runner died: ${reasonOf(thrown)}`, durationMs);
     }
   }
 
-  #task({ id, plugin, trigger, wanted }: Run, folder: string, user: PluginUser | undefined): RunTask {
+  #task({ id, plugin, trigger, wanted }: Run, held: HeldVersion, user: PluginUser | undefined): RunTask {
     const { definition } = plugin;
     const { maxTimeoutMs, graceMs, maxOutputBytes, passedEnvironment } = this.#settings;
     const timeoutMs = Math.min(wanted.timeoutMs ?? scheduledTimeoutMs(definition.interval), maxTimeoutMs);
@@ -240,9 +241,20 @@ export class PluginRuns {
       pluginName: definition.name,
       repo: definition.repo,
       trigger,
-      folder,
+      folder: held.folder,
+      trust: {
+        storeFolder: this.#store.folder,
+        commit: held.version,
+        fetchedSha256: held.sha256,
+        pin: definition.pin,
+      },
+      stateFolder: held.stateFolder,
       parameters: wanted.parameters ?? definition.parameters,
-      environment: pluginEnvironment(definition, user, timeoutMs, passedEnvironment, process.env),
+      environment: pluginEnvironment(
+        { plugin: definition, user, timeoutMs, stateFolder: held.stateFolder },
+        passedEnvironment,
+        process.env,
+      ),
       user,
       timeoutMs,
       graceMs,

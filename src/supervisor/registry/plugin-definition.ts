@@ -1,4 +1,5 @@
 import type { PluginFormat } from '../../shared/plugin-format.js';
+import type { PluginPin } from '../../shared/plugin-trust.js';
 
 /** How often a plugin runs. */
 export type PluginInterval =
@@ -21,6 +22,8 @@ export interface PluginDefinition {
   readonly parameters: readonly string[];
   /** How it prints its metrics. */
   readonly format: PluginFormat;
+  /** What the registry pins it to; left out where that is nothing. */
+  readonly pin?: PluginPin;
 }
 
 /** The plugin's key as one text. */

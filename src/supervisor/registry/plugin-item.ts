@@ -7,6 +7,7 @@ import { resolveRepository } from '../git/repository.js';
 import { withoutCredentials } from '../log/credentials.js';
 import type { PluginDefinition } from './plugin-definition.js';
 import { parsePluginInterval } from './plugin-interval.js';
+import { parsePin } from './plugin-pin.js';
 
 /** An item's fields, whatever they hold. */
 export type ItemFields = Readonly<Record<string, unknown>>;
@@ -26,8 +27,19 @@ export function definePlugin(namespace: string, item: ItemFields, rules: Reposit
   const interval = parsePluginInterval(fieldText(item, 'interval'));
   const parameters = parseParameters(optionalFieldText(item, 'parameters'));
   const format = parseFormat(optionalFieldText(item, 'format'));
-  // A token in the address is for git alone: the text stands in points, listings and answers.
-  return { namespace, project, name, repo: withoutCredentials(repo), address, interval, parameters, format };
+  const pin = parsePin(optionalFieldText(item, 'commit'), optionalFieldText(item, 'sha256'));
+  return {
+    namespace,
+    project,
+    name,
+    // A token in the address is for git alone: the text stands in points, listings and answers.
+    repo: withoutCredentials(repo),
+    address,
+    interval,
+    parameters,
+    format,
+    ...(pin !== undefined && { pin }),
+  };
 }
 
 /** A field that may come as a number where a text is usual; undefined when it is missing or null. */

@@ -7,7 +7,10 @@ import type { DocumentSettings, PointsDocument } from '../../shared/points-docum
 import type { LaneWriter } from '../../shared/ring/lane-writer.js';
 import { notStarted, runMetric } from '../../shared/run-metric.js';
 import { type StartedProcess, startProcess } from './child-process-start.js';
+import type { FileHashes } from './file-hashes.js';
 import { type PluginOutput, readPluginOutput } from './plugin-output.js';
+import { stateFolderProblem } from './plugin-state.js';
+import { trustProblem } from './plugin-trust.js';
 import { followProcess, type ProcessEnd } from './process-run.js';
 import { badMetricsSentence, type RunVerdict, verdictOf } from './run-verdict.js';
 
@@ -17,10 +20,28 @@ export interface Runner {
   /** The worker's lane of the ring; its number is also the worker's row of the child table. */
   readonly lane: LaneWriter;
   readonly log: Log;
+  readonly hashes: FileHashes;
 }
+
+/** What a shell answers when a program is there and cannot be executed. */
+const NOT_EXECUTED = 126;
 
 /** Runs a plugin once. When this resolves, its points and the point about the run are in the ring. */
 export async function runPlugin(task: RunTask, runner: Runner): Promise<RunOutcome> {
+  const outcome = await outcomeOf(task, runner);
+  const { setup } = runner;
+  const metric = runMetric(task, outcome, { database: databaseOf(task, setup), host: setup.host });
+  await writeDocument(task, metric, runner);
+  logRun(task, outcome, runner.log);
+  return outcome;
+}
+
+async function outcomeOf(task: RunTask, runner: Runner): Promise<RunOutcome> {
+  const plugin = `plugin ${task.pluginName}`;
+  const distrust = await trustProblem(task, runner.hashes);
+  if (distrust !== undefined) return notStarted(NOT_EXECUTED, `${plugin} is not run: ${distrust}`);
+  const stateProblem = stateFolderProblem(task.stateFolder, task.user);
+  if (stateProblem !== undefined) return notStarted(NOT_EXECUTED, `${plugin} is not run: ${stateProblem}`);
   const started = await startProcess({
     file: join(task.folder, PLUGIN_FILE),
     args: task.parameters,
@@ -28,15 +49,9 @@ export async function runPlugin(task: RunTask, runner: Runner): Promise<RunOutco
     environment: task.environment,
     user: task.user,
   });
-  const outcome =
-    started.type === 'failed'
-      ? notStarted(started.value, `plugin ${task.pluginName} could not be started: ${started.problem}`)
-      : await followPlugin(task, started.process, runner);
-  const { setup } = runner;
-  const metric = runMetric(task, outcome, { database: databaseOf(task, setup), host: setup.host });
-  await writeDocument(task, metric, runner);
-  logRun(task, outcome, runner.log);
-  return outcome;
+  return started.type === 'failed'
+    ? notStarted(started.value, `${plugin} could not be started: ${started.problem}`)
+    : await followPlugin(task, started.process, runner);
 }
 
 async function followPlugin(task: RunTask, process: StartedProcess, runner: Runner): Promise<RunOutcome> {

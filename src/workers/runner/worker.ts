@@ -4,6 +4,7 @@ import { forwardingLog } from '../../shared/log.js';
 import type { PostOutcome, RunnerSetup, RunnerTask, RunOutcome } from '../../shared/messages.js';
 import { claimLane } from '../../shared/ring/lane-owner.js';
 import { LaneWriter } from '../../shared/ring/lane-writer.js';
+import { FileHashes } from './file-hashes.js';
 import { type Runner, runPlugin } from './plugin-run.js';
 import { takePost } from './post-task.js';
 
@@ -23,6 +24,7 @@ function startRunner(setup: RunnerSetup): Runner {
     setup,
     lane: new LaneWriter(setup.ring, waitForLane(setup)),
     log: forwardingLog(setup.logLevel, (line) => parentPort?.postMessage(line)),
+    hashes: new FileHashes(),
   };
 }
 

@@ -1,0 +1,62 @@
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+} from 'node:fs';
+import { codeOf, reasonOf } from '../../shared/coded-error.js';
+import type { PluginUser } from '../../shared/messages.js';
+
+const MODE = 0o700;
+const MODE_BITS = 0o7777;
+
+/**
+ * Sees to it that a plugin has its state folder, which only its user can enter. It costs one look when all is well.
+ * The folder's parent is the agent's, so that nobody can put a link in its place; a link is not followed all the same.
+ * What is in the folder is left alone: it is the plugin's.
+ * @returns why the folder cannot be used, in a sentence; undefined when it can
+ */
+export function stateFolderProblem(folder: string, user: PluginUser | undefined): string | undefined {
+  const uid = user?.uid ?? process.geteuid?.() ?? 0;
+  const gid = user?.gid ?? process.getegid?.() ?? 0;
+  try {
+    const found = lstatSync(folder, { throwIfNoEntry: false });
+    if (found === undefined) mkdirSync(folder, MODE);
+    else if (!found.isDirectory()) return `its state folder ${folder} is no folder; move it away`;
+    else if (found.uid === uid && (found.mode & MODE_BITS) === MODE) return undefined;
+    takeOver(folder, uid, gid);
+    return undefined;
+  } catch (error) {
+    // Its whole place is gone; the start has the words for that.
+    if (codeOf(error) === 'ENOENT') return undefined;
+    return `its state folder ${folder} cannot be made: ${reasonOf(error)}`;
+  }
+}
+
+function takeOver(folder: string, uid: number, gid: number): void {
+  const descriptor = openFolder(folder);
+  try {
+    const status = fstatSync(descriptor);
+    if (status.uid !== uid || status.gid !== gid) fchownSync(descriptor, uid, gid);
+    fchmodSync(descriptor, MODE);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function openFolder(folder: string): number {
+  const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+  try {
+    return openSync(folder, flags);
+  } catch (error) {
+    // Not root, and the plugin, which is the same user then, has closed its folder to itself.
+    if (codeOf(error) !== 'EACCES') throw error;
+    chmodSync(folder, MODE);
+    return openSync(folder, flags);
+  }
+}
