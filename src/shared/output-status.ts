@@ -22,6 +22,32 @@ export interface OutputServer {
   readonly lastError: string | undefined;
 }
 
+/** Of flushes or bytes, by what the plugin answered. */
+export interface ChunkCounts {
+  readonly ok: number;
+  readonly error: number;
+  readonly retry: number;
+}
+
+/** How an instance of a Golang output plugin stands. */
+export interface GoPluginStatus {
+  /** Path of the shared object. */
+  readonly library: string;
+  /** `starting`: not initialised yet; `failed`: it cannot be; `restarting`: its process ended; `closed`: so has the agent's work. */
+  readonly state: 'starting' | 'running' | 'restarting' | 'failed' | 'closed';
+  /** Of the host process now. */
+  readonly pid: number | undefined;
+  /** How often the host process was started again. */
+  readonly restarts: number;
+  /** Flushes that came back, and the bytes of msgpack in them. */
+  readonly chunks: ChunkCounts;
+  readonly bytes: ChunkCounts;
+  /** Chunks that were refused, or put off more often than the limit allows. */
+  readonly setAsideChunks: number;
+  /** Chunks that wait for their next try. */
+  readonly retriesWaiting: number;
+}
+
 /** Counts of an output since the publisher started, and how it stands. */
 export interface OutputStatus {
   /** The output's alias. */
@@ -35,6 +61,8 @@ export interface OutputStatus {
   readonly lastError: string | undefined;
   /** Present where there is a choice of servers. */
   readonly servers?: readonly OutputServer[];
+  /** Present for a Golang output plugin. */
+  readonly plugin?: GoPluginStatus;
   /** Documents and points that were taken over from the ring. */
   readonly acceptedRecords: number;
   readonly acceptedPoints: number;

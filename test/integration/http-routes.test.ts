@@ -18,7 +18,7 @@ const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' };
 /** A query with which each path succeeds. */
 function goodQuery(path: string): string {
   if (path === '/post') return '?ns=redis.shop';
-  const namesPlugin = path.startsWith('/plugins/') && path !== '/plugins/list';
+  const namesPlugin = path.startsWith('/plugins/') && !['/plugins/list', '/plugins/outputs'].includes(path);
   return namesPlugin ? `?ns=redis.shop&repo=${REPO}` : '';
 }
 

@@ -6,10 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { waitUntil } from './wait-until.js';
 
-const FOLDER = join(
-  process.env.AGENT_TEST_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'agent-test'),
-  'nsq-1.3.0',
-);
+const FOLDER = join(testCacheFolder(), 'nsq-1.3.0');
 
 /** A program of NSQ that listens. */
 export interface NsqProgram {
@@ -23,6 +20,14 @@ const alive = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of alive) child.kill('SIGKILL');
 });
+
+/** Where what tests build outlives the checkout. */
+export function testCacheFolder(): string {
+  return (
+    process.env.AGENT_TEST_CACHE ||
+    join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'agent-test')
+  );
+}
 
 /** Starts a program that `test/nsqd/build` made, and waits until it listens on both its ports. */
 export async function launchNsqProgram(

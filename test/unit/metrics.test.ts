@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync } from 'node:fs';
 import { test } from 'node:test';
-import { DROP_REASONS, type OutputStatus } from '../../src/shared/output-status.js';
+import { DROP_REASONS, type GoPluginStatus, type OutputStatus } from '../../src/shared/output-status.js';
 import type { AgentStatus } from '../../src/supervisor/http/operations.js';
 import { agentMetrics } from '../../src/supervisor/metrics/agent-metrics.js';
 import { EventLoopLag } from '../../src/supervisor/metrics/event-loop-lag.js';
@@ -77,10 +77,39 @@ test('every count of an output has its metric', async () => {
       diskBytes: said('disk_bytes'),
       lagPoints: said('lag_points'),
       lagSeconds: said('lag_seconds'),
-    } satisfies Record<keyof OutputStatus, unknown>,
+    } satisfies Record<Exclude<keyof OutputStatus, 'plugin'>, unknown>,
     NSQ,
   );
   assert.equal(value('agent_output_delivered_points_total', { output: 'other', name: 'influxdb' }), 0);
+});
+
+test('every count of a Golang output plugin has its metric', async () => {
+  const plugin: GoPluginStatus = {
+    library: '/opt/out_x.so',
+    state: 'restarting',
+    pid: undefined,
+    restarts: 1,
+    chunks: { ok: 2, error: 3, retry: 4 },
+    bytes: { ok: 5, error: 6, retry: 7 },
+    setAsideChunks: 8,
+    retriesWaiting: 9,
+  };
+  const { value, has } = await exposed({ outputs: [NSQ, outputStatus({ output: 'x', name: 'go', plugin })] });
+  const labels = { output: 'x', library: '/opt/out_x.so' };
+  const said = (name: string, more = {}) => value(`agent_output_plugin_${name}`, { ...labels, ...more });
+  assert.equal(said('state', { state: 'restarting' }), 1);
+  assert.equal(said('state', { state: 'running' }), 0);
+  assert.equal(said('host_restarts_total'), 1);
+  for (const [name, counts] of [
+    ['chunks_total', plugin.chunks],
+    ['chunk_bytes_total', plugin.bytes],
+  ] as const) {
+    for (const [result, count] of Object.entries(counts)) assert.equal(said(name, { result }), count);
+  }
+  assert.equal(said('set_aside_chunks_total'), 8);
+  assert.equal(said('retries_waiting'), 9);
+  assert.equal(has('agent_output_plugin_state'), true);
+  assert.equal((await exposed({ outputs: [NSQ] })).has('agent_output_plugin_state'), false);
 });
 
 test('what the supervisor knows has its metrics, with times as unix seconds', async () => {

@@ -1,5 +1,6 @@
 /** The shapes of all answers, without the `ok` that stands in front of them. Fields that do not apply are left out. */
 import { z } from 'zod';
+import { pluginStatusAnswer } from './plugin-output-answer.js';
 
 const time = z.string().meta({ description: 'ISO 8601' });
 const number = (description: string) => z.int().meta({ description });
@@ -81,6 +82,7 @@ const outputStatus = z
       .readonly()
       .optional()
       .meta({ description: 'where there is a choice of servers' }),
+    plugin: pluginStatusAnswer.optional().meta({ description: 'of a Golang output plugin' }),
     acceptedRecords: number('documents that it was given'),
     acceptedPoints: number('points in them'),
     deliveredRecords: number('documents that the server has confirmed'),

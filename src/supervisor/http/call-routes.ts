@@ -4,6 +4,7 @@ import { type ErrorCode, FETCH_FAILURES } from './errors.js';
 import { chosenNamespace } from './namespace-choice.js';
 import type { PluginReference } from './operations.js';
 import { namespaceParameter, paramParameter, repoParameter, timeoutParameter } from './parameters.js';
+import { pluginOutputs, pluginOutputsAnswer } from './plugin-output-answer.js';
 import { callRoute, type Route, type RouteContext } from './route.js';
 
 const nothing = z.strictObject({});
@@ -52,6 +53,15 @@ export const CALL_ROUTES: readonly Route[] = [
     answer: answers.pluginsAnswer,
     failures: [],
     answerTo: (_parameters, { operations }) => ({ plugins: operations.plugins() }),
+  }),
+  callRoute({
+    path: '/plugins/outputs',
+    summary: 'Every instance of a Golang output plugin: its state, restarts, chunks and last error',
+    effect: 'reads',
+    parameters: nothing,
+    answer: pluginOutputsAnswer,
+    failures: ['busy'],
+    answerTo: async (_parameters, { operations }) => pluginOutputs(await operations.status()),
   }),
   callRoute({
     path: '/plugins/update',

@@ -1,5 +1,6 @@
 import { DROP_REASONS, type OutputStatus } from '../../shared/output-status.js';
 import { type Family, type Labels, single } from './family.js';
+import { pluginOutputFamilies } from './plugin-output-families.js';
 
 /** A metric that every output has one value of. */
 interface OutputMetric {
@@ -121,7 +122,7 @@ export function outputFamilies(outputs: readonly OutputStatus[] | undefined): re
     help,
     series: outputs.map((output) => ({ labels: labelsOf(output), value: of(output) })),
   }));
-  return [up, ...families, droppedPoints(outputs)];
+  return [up, ...families, droppedPoints(outputs), ...pluginOutputFamilies(outputs)];
 }
 
 function droppedPoints(outputs: readonly OutputStatus[]): Family {

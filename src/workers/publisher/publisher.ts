@@ -58,6 +58,7 @@ export class Publisher {
   /** Waits until all records are safe and, as far as the outputs take them now, delivered; at most `withinMs`. Then stops. */
   async drain(withinMs: number): Promise<DrainOutcome> {
     const endsAt = performance.now() + withinMs;
+    for (const feed of this.#feeds) feed.hurry();
     await this.#idleWithin(withinMs);
     this.#isStopping = true;
     this.#wake.interrupt();

@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { forwardingLog } from '../../shared/log.js';
 import type { FromPublisher, PublisherSetup, ToPublisher } from '../../shared/messages.js';
 import { openFeed } from './open-feed.js';
+import { OutputHosts } from './outputs/go/output-hosts.js';
 import { Publisher } from './publisher.js';
 
 if (!parentPort) throw new Error('the publisher runs as a worker thread');
@@ -11,10 +12,11 @@ const supervisor = parentPort;
 const setup = workerData as PublisherSetup;
 const send = (message: FromPublisher): void => supervisor.postMessage(message);
 const log = forwardingLog(setup.logLevel, send);
+const hosts = new OutputHosts(log);
 
 const publisher = new Publisher({
   ring: setup.ring,
-  openFeeds: (onRoom) => setup.outputs.map((settings) => openFeed({ settings, setup, log, onRoom })),
+  openFeeds: (onRoom) => setup.outputs.map((settings) => openFeed({ settings, setup, hosts, log, onRoom })),
   onNotices: (notices) => send({ type: 'notices', notices }),
 });
 

@@ -6,6 +6,7 @@ import type { Output, OutputRecord } from '../outputs/output.js';
 import { FeedCounts } from './feed-counts.js';
 import { LossLog } from './loss-log.js';
 import type { FeedRemains, OutputFeed, Secured } from './output-feed.js';
+import { SetAsideFile } from './set-aside-file.js';
 
 export interface DirectFeedOptions {
   readonly settings: OutputSettings;
@@ -15,11 +16,16 @@ export interface DirectFeedOptions {
   readonly onRoom: () => void;
 }
 
+/** Of a file with refused documents, and as much of the one before. Bytes. */
+const SET_ASIDE_MOST_BYTES = 8 * 1024 * 1024;
+
 /** Nothing goes to disk: a record is safe when the output has delivered it, and stays where it is until then. */
 export class DirectFeed implements OutputFeed {
   readonly #options: DirectFeedOptions;
   readonly #counts = new FeedCounts();
   readonly #lossLog: LossLog;
+  /** Only where a file was named for it. */
+  readonly #setAside: SetAsideFile | undefined;
   /** When each was taken, by the order of taking. */
   readonly #waiting = new Map<OutputRecord, number>();
   #waitingPoints = 0;
@@ -28,7 +34,21 @@ export class DirectFeed implements OutputFeed {
 
   constructor(options: DirectFeedOptions) {
     this.#options = options;
-    this.#lossLog = new LossLog(options.settings.alias, options.log);
+    const { settings, log } = options;
+    this.#lossLog = new LossLog(
+      settings.alias,
+      log,
+      settings.name === 'go' ? settings.logSuppressIntervalMs : 0,
+    );
+    const path = settings.name === 'go' ? settings.deadLetterFile : undefined;
+    if (path !== undefined) {
+      this.#setAside = new SetAsideFile({
+        path,
+        maxBytes: SET_ASIDE_MOST_BYTES,
+        output: settings.alias,
+        log,
+      });
+    }
   }
 
   get isFull(): boolean {
@@ -67,14 +87,20 @@ export class DirectFeed implements OutputFeed {
     };
   }
 
+  hurry(): void {
+    this.#options.output.hurry?.();
+  }
+
   async close(withinMs: number): Promise<FeedRemains> {
     if (this.#waiting.size > 0) {
       const idle = new Promise<void>((resolve) => {
         this.#onIdle = resolve;
       });
-      await isOverWithin(withinMs, idle);
+      const drained = this.#options.output.drain?.() ?? new Promise<void>(() => undefined);
+      await isOverWithin(withinMs, Promise.race([idle, drained]));
     }
     await this.#options.output.close();
+    await this.#setAside?.close();
     return { keptRecords: 0, keptPoints: 0 };
   }
 
@@ -84,6 +110,8 @@ export class DirectFeed implements OutputFeed {
       return;
     }
     this.#counts.setAside(record, refusedPoints);
-    this.#lossLog.say('refused', record.namespace, refusedPoints, `were refused and are lost: ${refusal}`);
+    this.#setAside?.add(record, refusal);
+    const fate = this.#setAside ? `set aside in ${this.#setAside.path}` : 'are lost';
+    this.#lossLog.say('refused', record.namespace, refusedPoints, `were refused and ${fate}: ${refusal}`);
   }
 }

@@ -22,9 +22,12 @@ interface Unsaid {
 export class LossLog {
   readonly #output: string;
   readonly #log: Log;
+  readonly #intervalMs: number;
   readonly #unsaid = new Map<string, Unsaid>();
 
-  constructor(output: string, log: Log) {
+  /** @param intervalMs between two lines for the same cause; 0: as usual */
+  constructor(output: string, log: Log, intervalMs = 0) {
+    this.#intervalMs = intervalMs === 0 ? INTERVAL_MS : intervalMs;
     this.#output = output;
     this.#log = log;
   }
@@ -58,7 +61,7 @@ export class LossLog {
       const unsaid = this.#unsaid.get(cause);
       this.#unsaid.delete(cause);
       if (unsaid && this.#sayTogether(unsaid)) this.#gather(cause, unsaid.what);
-    }, INTERVAL_MS);
+    }, this.#intervalMs);
     timer.unref();
     this.#unsaid.set(cause, { points: new Map(), otherPoints: 0, what, timer });
   }

@@ -24,6 +24,8 @@ export interface OutputFeed {
   /** Resolves when it is known what an earlier run left on disk, or that this cannot be known now. */
   readonly ready: Promise<void>;
   status(): OutputStatus;
+  /** A stop has begun: nothing should wait for more to come. */
+  hurry(): void;
   /**
    * Brings what it has to the output or to disk, at most `withinMs`, and frees everything. Take no more before. What is
    * neither delivered nor on disk by then is not secured.

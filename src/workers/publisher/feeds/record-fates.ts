@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Log } from '../../../shared/log.js';
 import type { Loss } from '../../../shared/messages.js';
 import type { OutputRecord } from '../outputs/output.js';
@@ -10,10 +9,12 @@ import { SetAsideFile } from './set-aside-file.js';
 export interface RecordFatesOptions {
   /** Alias of the output. */
   readonly output: string;
-  /** Folder of the spools of all outputs. */
-  readonly folder: string;
+  /** File of what was refused. */
+  readonly setAsidePath: string;
   /** Bound of what is set aside on disk, in bytes. */
   readonly setAsideBytes: number;
+  /** Between two lines about losses for the same cause; 0: as usual. */
+  readonly sayIntervalMs: number;
   readonly log: Log;
 }
 
@@ -31,12 +32,12 @@ export class RecordFates {
   readonly #log: LossLog;
   readonly #setAside: SetAsideFile;
 
-  constructor({ output, folder, setAsideBytes, log }: RecordFatesOptions) {
+  constructor({ output, setAsidePath, setAsideBytes, sayIntervalMs, log }: RecordFatesOptions) {
     this.#output = output;
-    this.#log = new LossLog(output, log);
+    this.#log = new LossLog(output, log, sayIntervalMs);
     // The file and the one before it share the bound.
     const maxBytes = Math.floor(setAsideBytes / 2);
-    this.#setAside = new SetAsideFile({ path: join(folder, `${output}.refused`), maxBytes, output, log });
+    this.#setAside = new SetAsideFile({ path: setAsidePath, maxBytes, output, log });
   }
 
   /** The output has settled a record: delivered it or, in whole or in part, refused it for good. */

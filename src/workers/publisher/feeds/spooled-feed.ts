@@ -45,7 +45,7 @@ const SET_ASIDE_MOST_BYTES = 16 * 1024 * 1024;
 export class SpooledFeed implements OutputFeed {
   readonly #options: SpooledFeedOptions;
   readonly #fates: RecordFates;
-  readonly #watch = new ProgressWatch();
+  readonly #watch: ProgressWatch;
   readonly #held: HeldRecords;
   readonly #disk: SpoolDisk;
   readonly #store: StoreQueue;
@@ -61,11 +61,18 @@ export class SpooledFeed implements OutputFeed {
   constructor(options: SpooledFeedOptions) {
     const { settings, spool, outputCount, log } = options;
     const { alias, bufferSize } = settings;
-    const share = Math.floor(spool.maxBytes / outputCount);
+    const share = Math.min(Math.floor(spool.maxBytes / outputCount), storageLimit(settings));
     const setAsideBytes = Math.min(SET_ASIDE_MOST_BYTES, Math.floor(share / 8));
     const maxBytes = share - setAsideBytes;
     this.#options = options;
-    this.#fates = new RecordFates({ output: alias, folder: spool.folder, setAsideBytes, log });
+    this.#watch = new ProgressWatch(settings.name === 'go' ? settings.flushMs : 0);
+    this.#fates = new RecordFates({
+      output: alias,
+      setAsidePath: setAsidePath(settings, spool.folder),
+      setAsideBytes,
+      sayIntervalMs: settings.name === 'go' ? settings.logSuppressIntervalMs : 0,
+      log,
+    });
     this.#held = new HeldRecords(bufferSize);
     this.#disk = new SpoolDisk({
       output: alias,
@@ -130,15 +137,20 @@ export class SpooledFeed implements OutputFeed {
     };
   }
 
+  hurry(): void {
+    this.#options.output.hurry?.();
+  }
+
   async close(withinMs: number): Promise<FeedRemains> {
     this.#isClosing = true;
     this.#backlog.close();
     await this.#store.empty();
+    const drained = this.#options.output.drain?.() ?? new Promise<void>(() => undefined);
     if (!this.#isDone) {
       const settled = new Promise<void>((resolve) => {
         this.#onSettled = resolve;
       });
-      await isOverWithin(withinMs, settled);
+      await isOverWithin(withinMs, Promise.race([settled, drained]));
     }
     await this.#heldStore.storeRest();
     for (const { record, secured } of this.#waiting.takeAll()) this.#putOnDisk(record, secured);
@@ -311,4 +323,15 @@ export class SpooledFeed implements OutputFeed {
   #drop(record: OutputRecord, secured: Secured): void {
     secured(this.#fates.withoutRoom(record));
   }
+}
+
+/** Of the spool, what an output may have where that is less than its share. Bytes. */
+function storageLimit(settings: OutputSettings): number {
+  if (settings.name !== 'go') return Number.POSITIVE_INFINITY;
+  return settings.storageLimitBytes ?? Number.POSITIVE_INFINITY;
+}
+
+function setAsidePath(settings: OutputSettings, folder: string): string {
+  const chosen = settings.name === 'go' ? settings.deadLetterFile : undefined;
+  return chosen ?? join(folder, `${settings.alias}.refused`);
 }

@@ -1,4 +1,4 @@
-import type { OutputServer } from '../../../shared/output-status.js';
+import type { GoPluginStatus, OutputServer } from '../../../shared/output-status.js';
 
 /** A points document on its way. */
 export interface OutputRecord {
@@ -19,6 +19,13 @@ export interface Output {
   deliver(record: OutputRecord, settle: Settle): void;
   /** How things stand, in words for an operator. */
   state(): OutputState;
+  /** The end is near: what it would hold back for more to come goes out now, from now on. */
+  hurry?(): void;
+  /**
+   * Where it may hold records back for long: sends what it has, and resolves when nothing is on its way that could be
+   * settled soon, or when its own time for that is over. Called once, when nothing more will come.
+   */
+  drain?(): Promise<void>;
   /** Gives up whatever is not settled, without settling it, and frees everything. */
   close(): Promise<void>;
 }
@@ -33,4 +40,6 @@ export interface OutputState {
   readonly retriedRecords: number;
   /** Those that it knows of, where it has a choice. */
   readonly servers?: readonly OutputServer[];
+  /** Of a Golang output plugin. */
+  readonly plugin?: GoPluginStatus;
 }

@@ -1,0 +1,93 @@
+import koffi from 'koffi';
+import { reasonOf } from '../../shared/coded-error.js';
+import type { Address } from './plugin-memory.js';
+
+/** A call into the library, on a thread of its own: this one goes on meanwhile. */
+type Call<Arguments extends readonly unknown[]> = (...args: Arguments) => Promise<number>;
+
+type FlushArguments = readonly [data: Buffer, length: number, tag: string];
+
+/** What a loaded library offers; undefined where it may leave something out and does. */
+export interface PluginLibrary {
+  readonly preRegister: Call<[number]> | undefined;
+  readonly register: Call<[Address]>;
+  readonly init: Call<[Address]>;
+  readonly preRun: Call<[number]> | undefined;
+  /** The form with context wins where there are both. */
+  readonly flush: (context: number | bigint, ...args: FlushArguments) => Promise<number>;
+  readonly preExit: Call<[number]> | undefined;
+  readonly exitInstance: Call<[number | bigint]> | undefined;
+  /** Only where there is no `exitInstance`. */
+  readonly exit: Call<[]> | undefined;
+  readonly unregister: Call<[Address]> | undefined;
+}
+
+/** Plugins that call C libraries of their own want a stack as threads have it. Bytes; what is not used costs nothing. */
+const CALL_STACK_BYTES = 8 * 1024 * 1024;
+
+/** Call before anything is loaded. */
+export function prepareCalls(): void {
+  koffi.config({ async_stack_size: CALL_STACK_BYTES });
+}
+
+/**
+ * Loads a shared object into this process, for good.
+ * @throws Error with a sentence for an operator
+ */
+export function loadPluginLibrary(path: string): PluginLibrary {
+  const library = open(path);
+  const find = (name: string, result: string, types: readonly string[]) => bind(library, name, result, types);
+  const flushCtx = find('FLBPluginFlushCtx', 'int', ['uintptr_t', 'const void *', 'int', 'const char *']);
+  const flush = find('FLBPluginFlush', 'int', ['const void *', 'int', 'const char *']);
+  const register = find('FLBPluginRegister', 'int', ['void *']);
+  const init = find('FLBPluginInit', 'int', ['void *']);
+  const missing = [
+    ...(register ? [] : ['FLBPluginRegister']),
+    ...(init ? [] : ['FLBPluginInit']),
+    ...(flushCtx || flush ? [] : ['FLBPluginFlushCtx or FLBPluginFlush']),
+  ];
+  if (!register || !init || missing.length > 0) {
+    throw new Error(`it does not export ${missing.join(' and ')}, so it is no Golang output plugin`);
+  }
+  const exitInstance = find('FLBPluginExitCtx', 'int', ['uintptr_t']);
+  return {
+    preRegister: find('FLBPluginPreRegister', 'int', ['int']),
+    register,
+    init,
+    preRun: find('FLBPluginOutputPreRun', 'int', ['int']),
+    flush: flushCtx ?? (async (_context, ...args) => flush?.(...args) ?? 0),
+    preExit: find('FLBPluginOutputPreExit', 'void', ['int']),
+    exitInstance,
+    exit: exitInstance ? undefined : find('FLBPluginExit', 'int', []),
+    unregister: find('FLBPluginUnregister', 'void', ['void *']),
+  };
+}
+
+type Library = ReturnType<typeof koffi.load>;
+
+function open(path: string): Library {
+  try {
+    return koffi.load(path);
+  } catch (thrown) {
+    throw new Error(`it cannot be loaded: ${reasonOf(thrown)}`);
+  }
+}
+
+/** Undefined when the library has no such symbol. */
+function bind(
+  library: Library,
+  name: string,
+  result: string,
+  types: readonly string[],
+): ((...args: readonly unknown[]) => Promise<number>) | undefined {
+  let call: ReturnType<Library['func']>;
+  try {
+    call = library.func(name, result, [...types]);
+  } catch {
+    return undefined;
+  }
+  return (...args) =>
+    new Promise((resolve, reject) => {
+      call.async(...args, (error: unknown, answer: number) => (error ? reject(error) : resolve(answer)));
+    });
+}
