@@ -46,6 +46,8 @@ export interface RunTask {
   readonly repo: string;
   /** Tag `type` of the run metric: on schedule, or called for. */
   readonly trigger: 'regular' | 'call';
+  /** When it should have begun, in unix ms; undefined when nobody planned it. */
+  readonly dueAtMs?: number | undefined;
   /** Folder of the plugin; its executable is `PLUGIN_FILE` in it. */
   readonly folder: string;
   /** What the plugin's file must be before it is run. */
@@ -80,6 +82,8 @@ export interface RunOutcome {
   readonly exitCode: number | undefined;
   readonly signal: string | undefined;
   readonly durationMs: number;
+  /** From when it was due to when its process was started; undefined for a run that nobody planned. */
+  readonly latenessMs?: number | undefined;
   /** Points of the plugin's own that were written. */
   readonly points: number;
   readonly badMetrics: number;

@@ -8,7 +8,7 @@ export type MeasuredRun = Pick<RunTask, 'pluginName' | 'repo' | 'trigger'>;
 /** The point that says how a run of a plugin ended; one goes to the plugin's namespace after every run. */
 export function runMetric(
   { pluginName, repo, trigger }: MeasuredRun,
-  { status, value, durationMs, points }: RunOutcome,
+  { status, value, durationMs, points, latenessMs }: RunOutcome,
   place: { readonly database: string; readonly host: string },
 ): PointsDocument {
   return encodePoint(
@@ -16,7 +16,12 @@ export function runMetric(
       measurement: runMeasurement(pluginName),
       timestamp: Math.floor(Date.now() / 1000),
       tags: { repo, type: trigger, status },
-      fields: { value, duration: durationMs, points },
+      fields: {
+        value,
+        duration: durationMs,
+        points,
+        ...(latenessMs !== undefined && { lateness: latenessMs }),
+      },
     },
     place.database,
     place.host,

@@ -119,7 +119,7 @@ export const STATUS: AgentStatus = {
   outputs: [
     outputStatus({ acceptedRecords: 5, acceptedPoints: 50, deliveredRecords: 5, deliveredPoints: 50 }),
   ],
-  runs: { ok: 3, failed: 1, skipped: 0 },
+  runs: { ok: 3, failed: 1, skipped: 0, waiting: 0, lateness: { p50Ms: 1, p99Ms: 2, maxMs: 3 } },
   posts: { accepted: 2, points: 20, refused: 0 },
   measured: [{ type: 'CPU', rounds: 4, points: 40 }],
 };

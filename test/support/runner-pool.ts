@@ -91,7 +91,7 @@ export function runnerPool(
     takeRecords,
     takePoints: () => takeRecords().flatMap((record) => record.points),
     run: async (task) => {
-      const outcome = await pool.run({ ...RUN_DEFAULTS, ...placeDefaults(task.folder), ...task });
+      const outcome = await pool.run(runTask(task));
       if (outcome.type !== 'run') throw new Error(`a run's outcome is of type ${outcome.type}`);
       return outcome;
     },
@@ -131,6 +131,11 @@ function placeDefaults(folder: string): Pick<RunTask, 'trust' | 'stateFolder'> {
     trust: { storeFolder: folder, commit, fetchedSha256: undefined, pin: undefined },
     stateFolder: join(dirname(folder), 'state'),
   };
+}
+
+/** A run of the plugin in that folder, as the pool is given it. */
+export function runTask(task: Partial<RunTask> & Pick<RunTask, 'folder'>): RunTask {
+  return { ...RUN_DEFAULTS, ...placeDefaults(task.folder), ...task };
 }
 
 const POST_DEFAULTS = {

@@ -117,7 +117,13 @@ test('what the supervisor knows has its metrics, with times as unix seconds', as
     startedAt: '2030-01-01T00:00:00.500Z',
     namespaces: ['a.b', 'c.d'],
     plugins: { known: 7, enabled: 6, running: 5, failed: 4 },
-    runs: { ok: 30, failed: 20, skipped: 10 },
+    runs: {
+      ok: 30,
+      failed: 20,
+      skipped: 10,
+      waiting: 5,
+      lateness: { p50Ms: 1, p99Ms: 20, maxMs: 1500 },
+    },
     posts: { accepted: 3, points: 33, refused: 2 },
     measured: [{ type: 'CPU', rounds: 4, points: 40 }],
   });
@@ -132,6 +138,11 @@ test('what the supervisor knows has its metrics, with times as unix seconds', as
   assert.equal(value('agent_plugin_runs_total', { result: 'ok' }), 30);
   assert.equal(value('agent_plugin_runs_total', { result: 'failed' }), 20);
   assert.equal(value('agent_plugin_runs_skipped_total'), 10);
+  assert.equal(value('agent_plugin_runs_waiting'), 5);
+  assert.deepEqual(
+    ['p50', 'p99', 'max'].map((part) => value(`agent_plugin_run_lateness_${part}_seconds`)),
+    [0.001, 0.02, 1.5],
+  );
   assert.equal(value('agent_posts_total', { result: 'accepted' }), 3);
   assert.equal(value('agent_posts_total', { result: 'refused' }), 2);
   assert.equal(value('agent_posted_points_total'), 33);

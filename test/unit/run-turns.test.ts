@@ -4,67 +4,165 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { RunTurns } from '../../src/supervisor/plugins/run-turns.js';
 import { recordingLog } from '../support/recording-log.js';
 
-/** Runs that go on until they are told to end. */
+/** Turns of runs that go on until they are told to end; a run is named by its namespace and a number. */
 class Runs {
   readonly begun: string[] = [];
+  readonly lines;
+  readonly turns: RunTurns;
   readonly #ends = new Map<string, () => void>();
 
-  of(name: string): () => Promise<void> {
-    return () => {
-      this.begun.push(name);
-      return new Promise((resolve) => this.#ends.set(name, resolve));
-    };
+  constructor(places: number, namespaces = '') {
+    const { log, lines } = recordingLog();
+    this.lines = lines;
+    this.turns = new RunTurns(places, log);
+    this.turns.setNamespaces(new Set(namespaces));
   }
 
-  end(name: string): Promise<void> {
-    this.#ends.get(name)?.();
-    return turn();
+  /** Names with a `!` hung before; the first letter is the namespace. */
+  async take(names: string, dueAtMs = 0): Promise<void> {
+    for (const name of names.split(' ')) {
+      const run = () => {
+        this.begun.push(name);
+        return new Promise<void>((resolve) => this.#ends.set(name, resolve));
+      };
+      void this.turns.take({ namespace: name.charAt(0), dueAtMs, hungBefore: name.includes('!') }, run);
+    }
+    await turn();
+  }
+
+  async end(...names: string[]): Promise<void> {
+    for (const name of names) {
+      this.#ends.get(name)?.();
+      await turn();
+    }
+  }
+
+  /** What has begun since this was asked. */
+  takeBegun(): string {
+    return this.begun.splice(0).join(' ');
   }
 }
 
 test('runs beyond the places wait for their turn, and one warning a minute says so', async () => {
-  const { log, lines } = recordingLog();
-  const turns = new RunTurns(2, log);
-  const runs = new Runs();
-  for (const name of ['a', 'b', 'c', 'd']) void turns.take(false, runs.of(name));
-  await turn();
-  assert.deepEqual(runs.begun, ['a', 'b']);
-  await runs.end('b');
-  assert.deepEqual(runs.begun, ['a', 'b', 'c']);
+  const runs = new Runs(2);
+  await runs.take('a1 a2 a3 a4');
+  assert.equal(runs.takeBegun(), 'a1 a2');
+  assert.equal(runs.turns.waiting, 2);
+  await runs.end('a2');
+  assert.equal(runs.takeBegun(), 'a3');
   assert.deepEqual(
-    lines.map(({ level, message }) => [level, message.slice(0, 47)]),
+    runs.lines.map(({ level, message }) => [level, message.slice(0, 47)]),
     [['warn', '2 plugins are running at once and more are due:']],
   );
 });
 
+test('of runs that wait, the one that is due longest is first, whenever it came', async () => {
+  const runs = new Runs(1);
+  await runs.take('a1');
+  await runs.take('a2', 30);
+  await runs.take('a3', 10);
+  await runs.take('a4 a5', 20);
+  await runs.end('a1', 'a3', 'a4', 'a5', 'a2');
+  assert.equal(runs.takeBegun(), 'a1 a3 a4 a5 a2');
+});
+
+test('a free place goes to the namespace that has the fewest, of these to the one that is due longest', async () => {
+  const runs = new Runs(4);
+  await runs.take('a1 a2 a3 a4 a5 a6', 0);
+  await runs.take('b1 b2 b3', 20);
+  await runs.take('c1', 10);
+  assert.equal(runs.takeBegun(), 'a1 a2 a3 a4');
+  await runs.end('a1', 'a2', 'a3', 'a4');
+  assert.equal(runs.takeBegun(), 'c1 b1 a5 a6');
+  await runs.end('c1');
+  assert.equal(runs.takeBegun(), 'b2');
+});
+
+test('slow plugins of one namespace leave a place to every other, which then is at work at once', async () => {
+  const runs = new Runs(4, 'abc');
+  await runs.take('a1 a2 a3 a4 a5');
+  assert.equal(runs.takeBegun(), 'a1 a2');
+  await runs.take('b1 b2 b3');
+  assert.equal(runs.takeBegun(), 'b1', 'the last place is for c');
+  for (const [ended, next] of [
+    ['b1', 'b2'],
+    ['b2', 'b3'],
+  ] as const) {
+    await runs.end(ended);
+    assert.equal(runs.takeBegun(), next, 'b goes on beside the slow ones');
+  }
+  await runs.take('c1 c2');
+  assert.equal(runs.takeBegun(), 'c1');
+  await runs.end('b3');
+  assert.equal(runs.takeBegun(), '', 'the one place is kept for b');
+  runs.turns.setNamespaces(new Set('ac'));
+  assert.equal(runs.takeBegun(), '', 'begins a moment later');
+  await turn();
+  assert.equal(runs.takeBegun(), 'c2', 'b has no plugins any more');
+});
+
+test('places are kept for at most half, and never all: a single place goes to whoever is due', async () => {
+  const many = new Runs(4, 'abcdefgh');
+  await many.take('a1 a2 a3');
+  assert.equal(many.takeBegun(), 'a1 a2');
+  const one = new Runs(1, 'ab');
+  await one.take('a1 a2 b1');
+  await one.end('a1', 'a2', 'b1');
+  assert.equal(one.takeBegun(), 'a1 a2 b1');
+});
+
 test('plugins that hung before take at most half of the places', async () => {
-  const turns = new RunTurns(4, recordingLog().log);
-  const runs = new Runs();
-  for (const name of ['h1', 'h2', 'h3', 'h4']) void turns.take(true, runs.of(name));
-  await turn();
-  for (const name of ['a', 'b', 'c']) void turns.take(false, runs.of(name));
-  await turn();
-  assert.deepEqual(runs.begun, ['h1', 'h2', 'a', 'b']);
-  await runs.end('a');
-  assert.equal(runs.begun.at(-1), 'c');
-  await runs.end('h1');
-  assert.equal(runs.begun.at(-1), 'h3');
+  const runs = new Runs(4);
+  await runs.take('a1! a2! a3! a4!');
+  await runs.take('a5 a6 a7');
+  assert.equal(runs.takeBegun(), 'a1! a2! a5 a6');
+  await runs.end('a5');
+  assert.equal(runs.takeBegun(), 'a7');
+  await runs.end('a1!');
+  assert.equal(runs.takeBegun(), 'a3!');
 });
 
 test('with one place a plugin that hung before still gets it', async () => {
-  const turns = new RunTurns(1, recordingLog().log);
-  const runs = new Runs();
-  void turns.take(true, runs.of('h'));
-  await turn();
-  assert.deepEqual(runs.begun, ['h']);
+  const runs = new Runs(1);
+  await runs.take('a1!');
+  assert.equal(runs.takeBegun(), 'a1!');
 });
 
-test('after the end no run begins that waited', async () => {
-  const turns = new RunTurns(1, recordingLog().log);
-  const runs = new Runs();
-  for (const name of ['a', 'b']) void turns.take(false, runs.of(name));
-  await turn();
-  turns.close();
-  await runs.end('a');
-  assert.deepEqual(runs.begun, ['a']);
+test('a run that fails gives its place back', async () => {
+  const runs = new Runs(1);
+  const failed = runs.turns.take({ namespace: 'a', dueAtMs: 0, hungBefore: false }, async () => {
+    throw new Error('on purpose');
+  });
+  await assert.rejects(failed, /on purpose/);
+  await runs.take('a1');
+  assert.equal(runs.takeBegun(), 'a1');
+});
+
+test('after the end no run begins that waited, nor one that comes', async () => {
+  const runs = new Runs(1);
+  await runs.take('a1 a2');
+  runs.turns.close();
+  await runs.end('a1');
+  await runs.take('b1');
+  assert.equal(runs.takeBegun(), 'a1');
+});
+
+test('a namespace with 5,000 runs in line gets its share beside 500 others, and all have their turn', async () => {
+  const turns = new RunTurns(8, recordingLog().log);
+  const begun: string[] = [];
+  const take = (namespace: string, dueAtMs: number) =>
+    turns.take({ namespace, dueAtMs, hungBefore: false }, async () => {
+      begun.push(namespace);
+      await turn();
+    });
+  const all = [
+    ...Array.from({ length: 5000 }, () => take('large', 0)),
+    ...Array.from({ length: 500 }, (_, index) => take(`small${index}`, 10)),
+  ];
+  await Promise.all(all);
+  assert.equal(begun.length, 5500);
+  const lastSmall = begun.findLastIndex((namespace) => namespace !== 'large');
+  const largeBefore = begun.slice(0, lastSmall).filter((namespace) => namespace === 'large').length;
+  assert.ok(largeBefore < 120, `${largeBefore} of the large one before the last small one`);
+  assert.equal(turns.waiting, 0);
 });

@@ -94,7 +94,7 @@ export function configSchema({ facts, folder }: SchemaContext): z.ZodType<Config
     }).prefault({}),
     runner: table({
       threads: wholeNumber(1, 64, 'threads').default(Math.min(facts.cores, 4)),
-      maxprocesses: wholeNumber(1, 10_000, 'processes').default(64),
+      maxprocesses: wholeNumber(1, 10_000, 'processes').default(PROCESSES_PER_CORE * facts.cores),
       maxtimeout: seconds(1, 86_400).default(300),
       // A stop waits for it, and must end before whoever asked for it gives up.
       grace: seconds(0, 20).default(2),
@@ -142,6 +142,9 @@ export const FOREIGN_TABLES: readonly string[] = ['trace', 'member'];
 export const FOREIGN_KEYS: readonly { readonly table: string; readonly key: string }[] = [
   { table: 'agent', key: 'ntpserver' },
 ];
+
+/** Plugins mostly wait; more at once only get in each other's way. */
+const PROCESSES_PER_CORE = 4;
 
 const USER = /^(?:[a-z_A-Z0-9][a-zA-Z0-9_.-]{0,31}\$?)?$/;
 const HOST_ENTRY = 'must be a host name without scheme and port, like "monitor.example.com"';

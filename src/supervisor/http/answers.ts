@@ -144,6 +144,11 @@ export const statusAnswer = z.strictObject({
       ok: number('runs that went well'),
       failed: number('runs that did not'),
       skipped: number('runs left out because the one before was not over'),
+      waiting: number('runs that are due now and wait for a place'),
+      lateness: z.strictObject({ p50Ms: z.number(), p99Ms: z.number(), maxMs: z.number() }).meta({
+        description:
+          'ms from when scheduled runs were due to the start of their processes, over the last one to two minutes',
+      }),
     })
     .meta({ description: 'since the agent started' }),
   posts: z
@@ -190,6 +195,9 @@ export const pluginsAnswer = z.strictObject({
             value: runValue,
             durationMs: z.number(),
             points: z.int(),
+            latenessMs: z.number().optional().meta({
+              description: 'from when it was due to the start of its process; left out when called for',
+            }),
             endedAt: time,
           })
           .optional(),
@@ -214,6 +222,7 @@ export const runAnswer = z.strictObject({
   exitCode: z.int().optional(),
   signal: z.string().optional(),
   durationMs: z.number(),
+  latenessMs: z.number().optional(),
   points: z.int().meta({ description: "the plugin's own points that were sent" }),
   badMetrics: z.int(),
   problem: z.string().optional(),

@@ -98,6 +98,8 @@ export interface LastRunListing {
   readonly value: number;
   readonly durationMs: number;
   readonly points: number;
+  /** From when it was due to the start of its process; undefined when it was called for. */
+  readonly latenessMs?: number | undefined;
   readonly endedAt: string;
 }
 
@@ -131,6 +133,10 @@ export interface AgentStatus {
     readonly ok: number;
     readonly failed: number;
     readonly skipped: number;
+    /** Those that are due now and wait for a place. */
+    readonly waiting: number;
+    /** How late scheduled ones began, over the last one to two minutes. */
+    readonly lateness: { readonly p50Ms: number; readonly p99Ms: number; readonly maxMs: number };
   };
   readonly posts: {
     readonly accepted: number;

@@ -70,7 +70,7 @@ export class AgentOperations implements Operations {
       plugins: this.#pluginCounts(),
       registry: sync.state,
       outputs: (await publisher.status())?.outputs,
-      runs: { ...runs.counts },
+      runs: { ...runs.counts, waiting: runs.waiting, lateness: runs.lateness },
       posts: { ...posts.counts },
       measured: hostThread.counts,
     };
@@ -151,6 +151,7 @@ export class AgentOperations implements Operations {
         value: lastRun.value,
         durationMs: lastRun.durationMs,
         points: lastRun.points,
+        latenessMs: lastRun.latenessMs,
         endedAt: lastRun.endedAt.toISOString(),
       },
       runs: plugin.runs,

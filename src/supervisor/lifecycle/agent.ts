@@ -179,7 +179,7 @@ async function openPlugins(
     runAs: () => lookup.runAs(),
     log,
   });
-  const schedule = new Schedule({ host, run: (key) => plugins.runDue(key), log });
+  const schedule = new Schedule({ host, run: (key, dueAtMs) => plugins.runDue(key, dueAtMs), log });
   releasers.add('the schedule', () => schedule.close());
   const plugins = new PluginSet({ store, schedule, runs, disabled, log });
   const sweep = cron.schedule(SWEEP_EXPRESSION, () => sweepQuietly(disabled, log), {

@@ -53,6 +53,20 @@ export function agentFamilies(status: AgentStatus): readonly Family[] {
       'Runs that were left out because the one before of the same plugin was not over.',
       runs.skipped,
     ),
+    single(
+      'gauge',
+      'agent_plugin_runs_waiting',
+      'Runs that are due and wait for a place: as many plugins run as [runner] maxprocesses allows.',
+      runs.waiting,
+    ),
+    ...(['p50', 'p99', 'max'] as const).map((part) =>
+      single(
+        'gauge',
+        `agent_plugin_run_lateness_${part}_seconds`,
+        `How late scheduled runs begin, from when they are due to the start of their process, ${LATENESS[part]}, over the last one to two minutes.`,
+        runs.lateness[`${part}Ms`] / 1000,
+      ),
+    ),
     {
       name: 'agent_posts_total',
       type: 'counter',
@@ -82,6 +96,8 @@ export function agentFamilies(status: AgentStatus): readonly Family[] {
     },
   ];
 }
+
+const LATENESS = { p50: 'half of them at most', p99: '99 of 100 at most', max: 'at worst' } as const;
 
 function unixSeconds(time: string): number {
   return Date.parse(time) / 1000;

@@ -7,6 +7,8 @@ export interface LastRun {
   readonly value: number;
   readonly durationMs: number;
   readonly points: number;
+  /** From when it was due to when its process was started; undefined for a run that was not on schedule. */
+  readonly latenessMs: number | undefined;
   readonly endedAt: Date;
   readonly problem: string | undefined;
 }

@@ -11,6 +11,7 @@ import type { PluginInterval } from '../registry/plugin-definition.js';
 import type { ManagedPlugin } from './managed-plugin.js';
 import { pluginEnvironment } from './plugin-environment.js';
 import type { RunAs } from './run-as.js';
+import { type Lateness, RunLateness } from './run-lateness.js';
 import { RunTurns } from './run-turns.js';
 import type { RunnerPool } from './runner-pool.js';
 
@@ -46,6 +47,8 @@ interface Run {
   readonly trigger: RunTask['trigger'];
   /** What a caller asks for; scheduled runs have what the registry and the configuration say when they begin. */
   readonly wanted: { readonly timeoutMs?: number; readonly parameters?: readonly string[] | undefined };
+  /** When it should have begun, in unix ms; undefined when nobody planned it. */
+  readonly dueAtMs: number | undefined;
   state: 'waiting' | 'running';
 }
 
@@ -66,6 +69,7 @@ export class PluginRuns {
   readonly #runAs: () => RunAs;
   readonly #log: Log;
   readonly #turns: RunTurns;
+  readonly #lateness = new RunLateness();
   /** The one run of each plugin, by the plugin's key: it outlives a plugin that is removed and comes again. */
   readonly #current = new Map<string, Run>();
   readonly #underWay = new Set<Promise<unknown>>();
@@ -96,8 +100,26 @@ export class PluginRuns {
     return this.#current.get(key)?.state === 'running';
   }
 
-  /** Runs a plugin that is due. A plugin whose last run is still under way, or waits, is skipped and counted. */
-  runDue(plugin: ManagedPlugin): void {
+  /** Scheduled runs that are due and wait for a place. */
+  get waiting(): number {
+    return this.#turns.waiting;
+  }
+
+  /** How late the scheduled runs of the last minutes began. */
+  get lateness(): Lateness {
+    return this.#lateness.read();
+  }
+
+  /** Says which namespaces have plugins on schedule, so that each of them finds a place. */
+  setNamespaces(namespaces: ReadonlySet<string>): void {
+    this.#turns.setNamespaces(namespaces);
+  }
+
+  /**
+   * Runs a plugin that is due. A plugin whose last run is still under way, or waits, is skipped and counted.
+   * @param dueAtMs unix ms
+   */
+  runDue(plugin: ManagedPlugin, dueAtMs: number): void {
     if (this.#isStopping) return;
     const current = this.#current.get(plugin.key);
     if (current) {
@@ -105,10 +127,11 @@ export class PluginRuns {
       this.#skip(plugin, why);
       return;
     }
-    const run = this.#occupy(plugin, 'regular', {});
+    const run = this.#occupy(plugin, 'regular', {}, dueAtMs);
+    const { namespace } = plugin.definition;
     const hungBefore = plugin.lastRun?.status === 'timeout';
     this.#turns
-      .take(hungBefore, () => this.#runInTurn(run))
+      .take({ namespace, dueAtMs, hungBefore }, () => this.#runInTurn(run))
       .catch((thrown: unknown) => {
         this.#log.error(this.#fields(plugin), `a run of ${plugin.key} came to nothing: ${reasonOf(thrown)}`);
       });
@@ -176,9 +199,9 @@ export class PluginRuns {
   }
 
   /** Makes a run the plugin's current one; `#run` ends that. */
-  #occupy(plugin: ManagedPlugin, trigger: Run['trigger'], wanted: Run['wanted']): Run {
+  #occupy(plugin: ManagedPlugin, trigger: Run['trigger'], wanted: Run['wanted'], dueAtMs?: number): Run {
     this.#lastRunId = (this.#lastRunId % RUN_ID_MAX) + 1;
-    const run: Run = { id: this.#lastRunId, plugin, trigger, wanted, state: 'waiting' };
+    const run: Run = { id: this.#lastRunId, plugin, trigger, wanted, dueAtMs, state: 'waiting' };
     this.#current.set(plugin.key, run);
     return run;
   }
@@ -230,7 +253,11 @@ export class PluginRuns {
     }
   }
 
-  #task({ id, plugin, trigger, wanted }: Run, held: HeldVersion, user: PluginUser | undefined): RunTask {
+  #task(
+    { id, plugin, trigger, wanted, dueAtMs }: Run,
+    held: HeldVersion,
+    user: PluginUser | undefined,
+  ): RunTask {
     const { definition } = plugin;
     const { maxTimeoutMs, graceMs, maxOutputBytes, passedEnvironment } = this.#settings;
     const timeoutMs = Math.min(wanted.timeoutMs ?? scheduledTimeoutMs(definition.interval), maxTimeoutMs);
@@ -241,6 +268,7 @@ export class PluginRuns {
       pluginName: definition.name,
       repo: definition.repo,
       trigger,
+      dueAtMs,
       folder: held.folder,
       trust: {
         storeFolder: this.#store.folder,
@@ -284,11 +312,13 @@ export class PluginRuns {
     plugin.runs += 1;
     if (outcome.status === 'ok') this.counts.ok += 1;
     else this.counts.failed += 1;
+    if (outcome.latenessMs !== undefined) this.#lateness.note(outcome.latenessMs);
     plugin.lastRun = {
       status: outcome.status,
       value: outcome.value,
       durationMs: outcome.durationMs,
       points: outcome.points,
+      latenessMs: outcome.latenessMs,
       endedAt: new Date(),
       problem: outcome.problem,
     };

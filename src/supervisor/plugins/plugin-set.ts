@@ -84,6 +84,7 @@ export class PluginSet {
     const wanted = new Map(definitions.map((definition) => [pluginKey(definition), definition]));
     const removed = [...this.#plugins.values()].filter((plugin) => !wanted.has(plugin.key));
     for (const plugin of removed) this.#remove(plugin);
+    this.#runs.setNamespaces(scheduledNamespaces(definitions));
     const added: PluginDefinition[] = [];
     const changed: PluginDefinition[] = [];
     for (const [key, definition] of wanted) {
@@ -114,11 +115,14 @@ export class PluginSet {
     });
   }
 
-  /** Runs a plugin that the schedule says is due, unless it is disabled. */
-  runDue(key: string): void {
+  /**
+   * Runs a plugin that the schedule says is due, unless it is disabled.
+   * @param dueAtMs unix ms
+   */
+  runDue(key: string, dueAtMs: number): void {
     const plugin = this.#plugins.get(key);
     if (!plugin || this.#disabled.disabledUntil(key)) return;
-    this.#runs.runDue(plugin);
+    this.#runs.runDue(plugin, dueAtMs);
   }
 
   #add(key: string, definition: PluginDefinition): void {
@@ -147,4 +151,9 @@ export class PluginSet {
     const isWanted = this.#plugins.get(plugin.key) === plugin && plugin.definition === definition;
     if (isWanted) this.#schedule.set(plugin.key, definition.interval);
   }
+}
+
+function scheduledNamespaces(definitions: readonly PluginDefinition[]): ReadonlySet<string> {
+  const scheduled = definitions.filter(({ interval }) => interval.kind !== 'on-demand');
+  return new Set(scheduled.map(({ namespace }) => namespace));
 }

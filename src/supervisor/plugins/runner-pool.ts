@@ -24,7 +24,6 @@ const MEBIBYTE = 1024 * 1024;
 const HEAP_BASE_BYTES = 128 * MEBIBYTE;
 const HEAP_BYTES_PER_INPUT_BYTE = 32;
 
-/** A worker that had nothing to do for so long is ended, down to one. */
 const IDLE_TIMEOUT_MS = 60_000;
 
 /**
@@ -48,6 +47,8 @@ export class RunnerPool {
     readonly maxInputBytes: number;
     readonly log: Log;
     readonly acceptLine: (line: LogLine) => void;
+    /** A worker that had nothing to do for so long is ended, down to one. */
+    readonly idleTimeoutMs?: number;
   }) {
     this.#setup = options.setup;
     this.#log = options.log;
@@ -58,7 +59,7 @@ export class RunnerPool {
       maxThreads: options.maxThreads,
       concurrentTasksPerWorker: TASKS_PER_WORKER,
       loadBalancer: (_task, workers) => leastBusy(workers, options.maxThreads),
-      idleTimeout: IDLE_TIMEOUT_MS,
+      idleTimeout: options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
       // Idle workers must not block in Atomics.wait: they have children and timers to look after.
       atomics: 'disabled',
       trackUnmanagedFds: false,

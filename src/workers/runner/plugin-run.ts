@@ -49,9 +49,12 @@ async function outcomeOf(task: RunTask, runner: Runner): Promise<RunOutcome> {
     environment: task.environment,
     user: task.user,
   });
-  return started.type === 'failed'
-    ? notStarted(started.value, `${plugin} could not be started: ${started.problem}`)
-    : await followPlugin(task, started.process, runner);
+  const latenessMs = task.dueAtMs === undefined ? undefined : Math.max(0, Date.now() - task.dueAtMs);
+  const outcome =
+    started.type === 'failed'
+      ? notStarted(started.value, `${plugin} could not be started: ${started.problem}`)
+      : await followPlugin(task, started.process, runner);
+  return latenessMs === undefined ? outcome : { ...outcome, latenessMs };
 }
 
 async function followPlugin(task: RunTask, process: StartedProcess, runner: Runner): Promise<RunOutcome> {

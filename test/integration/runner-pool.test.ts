@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { childrenOfRow, createChildTable, rowCount } from '../../src/shared/child-table.js';
+import { createRing } from '../../src/shared/ring/layout.js';
+import { RunnerPool } from '../../src/supervisor/plugins/runner-pool.js';
+import { shellPlugin } from '../support/plugin-folder.js';
+import { recordingLog } from '../support/recording-log.js';
+import { runTask } from '../support/runner-pool.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
+import { waitUntil } from '../support/wait-until.js';
+
+/** So many tasks in a worker make the pool start another one. */
+const TASKS_OF_A_WORKER = 8;
+
+function openPool(t: TestContext, maxThreads: number, idleTimeoutMs?: number) {
+  const lanes = 1 + 2 * maxThreads;
+  const childTable = createChildTable(lanes);
+  const pool = new RunnerPool({
+    setup: {
+      ring: createRing(lanes, 1024 * 1024),
+      childTable,
+      firstLane: 1,
+      host: 'testhost',
+      databasePrefix: '',
+      maxDocumentBytes: 300_000,
+      logLevel: 'debug',
+    },
+    maxThreads,
+    maxInputBytes: 1_000_000,
+    log: recordingLog().log,
+    acceptLine: () => undefined,
+    ...(idleTimeoutMs !== undefined && { idleTimeoutMs }),
+  });
+  t.after(() => pool.close());
+  const running = () =>
+    Array.from({ length: rowCount(childTable) }, (_, row) => childrenOfRow(childTable, row)).flat().length;
+  return { pool, running };
+}
+
+test('the pool grows with what there is to do, shrinks to one thread when idle, and grows again', async (t) => {
+  const threads = 3;
+  const { pool, running } = openPool(t, threads, 50);
+  const scratch = temporaryFolder(t);
+  for (const round of [1, 2]) {
+    const gate = join(scratch, `gate${round}`);
+    const folder = shellPlugin(t, `while [ ! -e ${gate} ]; do sleep 0.05; done; echo "[]"`);
+    const count = threads * TASKS_OF_A_WORKER;
+    const runs = Array.from({ length: count }, (_, index) =>
+      pool.run(runTask({ folder, runId: index + 1, timeoutMs: 60_000 })),
+    );
+    await waitUntil('all of them run', () => running() === count);
+    assert.equal(pool.threads, threads);
+    writeFileSync(gate, '');
+    assert.deepEqual(new Set((await Promise.all(runs)).map(({ status }) => status)), new Set(['ok']));
+    await waitUntil('one thread is left', () => pool.threads === 1);
+  }
+  assert.equal((await pool.run(runTask({ folder: shellPlugin(t, 'echo "[]"') }))).status, 'ok');
+});
+
+test('hanging plugins cost no worker: the only one runs others meanwhile', async (t) => {
+  const { pool, running } = openPool(t, 1);
+  const hanging = shellPlugin(t, "trap '' TERM", 'sleep 600 & wait');
+  const hung = Array.from({ length: 20 }, (_, index) =>
+    pool.run(runTask({ folder: hanging, runId: index + 1, timeoutMs: 60_000 })),
+  );
+  await waitUntil('all of them hang', () => running() === 20);
+  const quick = shellPlugin(t, 'echo "[]"');
+  for (let run = 0; run < 5; run += 1) {
+    assert.equal((await pool.run(runTask({ folder: quick, runId: 100 + run }))).status, 'ok');
+  }
+  assert.equal(pool.threads, 1);
+  assert.equal(running(), 20);
+  pool.signalAll('SIGKILL');
+  assert.deepEqual(new Set((await Promise.all(hung)).map(({ status }) => status)), new Set(['signal']));
+});
+
+test('a run that was due says how late its process started; one that nobody planned does not', async (t) => {
+  const { pool } = openPool(t, 1);
+  const folder = shellPlugin(t, 'echo "[]"');
+  const late = await pool.run(runTask({ folder, dueAtMs: Date.now() - 4000 }));
+  assert.ok((late.latenessMs ?? 0) >= 4000, `${late.latenessMs}`);
+  assert.equal((await pool.run(runTask({ folder }))).latenessMs, undefined);
+});
