@@ -22,3 +22,13 @@ export function codeOf(thrown: unknown): string | undefined {
   if (!(thrown instanceof Error) || !('code' in thrown)) return undefined;
   return typeof thrown.code === 'string' ? thrown.code : undefined;
 }
+
+/**
+ * The error behind an error: the cause of one that has no code, the first one where several addresses of a host were
+ * tried.
+ */
+export function rootErrorOf(thrown: unknown): unknown {
+  if (thrown instanceof AggregateError && thrown.errors.length > 0) return rootErrorOf(thrown.errors[0]);
+  const hasCause = thrown instanceof Error && thrown.cause !== undefined;
+  return hasCause && codeOf(thrown) === undefined ? rootErrorOf(thrown.cause) : thrown;
+}

@@ -1,4 +1,4 @@
-import { codeOf, reasonOf } from '../../shared/coded-error.js';
+import { codeOf, reasonOf, rootErrorOf } from '../../shared/coded-error.js';
 
 /**
  * Says in words why a request came to nothing, for use behind a server's address.
@@ -6,7 +6,7 @@ import { codeOf, reasonOf } from '../../shared/coded-error.js';
  * host were tried.
  */
 export function requestFailure(error: unknown, timeoutMs: number): string {
-  const cause = innermost(error);
+  const cause = rootErrorOf(error);
   const sentence = SENTENCES[codeOf(cause) ?? ''];
   if (sentence !== undefined) return sentence(timeoutMs / 1000);
   if (cause instanceof Error && cause.name === 'TimeoutError')
@@ -40,10 +40,3 @@ const SENTENCES: Readonly<Record<string, (seconds: number) => string>> = {
   ERR_SSL_WRONG_VERSION_NUMBER: NO_TLS,
   ERR_SSL_PACKET_LENGTH_TOO_LONG: NO_TLS,
 };
-
-function innermost(error: unknown): unknown {
-  if (error instanceof AggregateError && error.errors.length > 0) return innermost(error.errors[0]);
-  if (codeOf(error) === undefined && error instanceof Error && error.cause !== undefined)
-    return innermost(error.cause);
-  return error;
-}

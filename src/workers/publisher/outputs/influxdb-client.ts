@@ -2,7 +2,7 @@ import { rootCertificates } from 'node:tls';
 import { promisify } from 'node:util';
 import { constants, gzip } from 'node:zlib';
 import { Agent, type Dispatcher, request } from 'undici';
-import { codeOf, reasonOf } from '../../../shared/coded-error.js';
+import { codeOf, reasonOf, rootErrorOf } from '../../../shared/coded-error.js';
 import type { InfluxdbOutputSettings } from '../../../shared/output-settings.js';
 import { printable } from '../../../shared/printable.js';
 import { verdictOf, type WriteFailure, type WriteVerdict } from './influxdb-answer.js';
@@ -120,7 +120,7 @@ async function beginningOf(body: Dispatcher.ResponseData['body']): Promise<strin
 }
 
 function failureOf(thrown: unknown, timeoutMs: number): WriteFailure {
-  const error = innermost(thrown);
+  const error = rootErrorOf(thrown);
   const code = codeOf(error) ?? (error instanceof Error ? error.name : '');
   const sentence = SENTENCES[code]?.(timeoutMs / 1000);
   return {
@@ -172,11 +172,3 @@ const ON_THE_WAY = new Set([
   'UND_ERR_ABORTED',
   'AbortError',
 ]);
-
-/** Where several addresses of a host were tried, the first one's error. */
-function innermost(error: unknown): unknown {
-  if (error instanceof AggregateError && error.errors.length > 0) return innermost(error.errors[0]);
-  if (codeOf(error) === undefined && error instanceof Error && error.cause !== undefined)
-    return innermost(error.cause);
-  return error;
-}
