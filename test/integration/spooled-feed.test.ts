@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Loss } from '../../src/shared/messages.js';
 import type { SpoolSettings } from '../../src/shared/output-settings.js';
 import { SpooledFeed } from '../../src/workers/publisher/feeds/spooled-feed.js';
@@ -167,6 +168,28 @@ test('a close waits for an output that takes what it was given', async (t) => {
   assert.deepEqual(await closed, { keptRecords: 0, keptPoints: 0 });
 });
 
+test('a close waits a moment for an output that was away and is back, so that what it took does not come twice', async (t) => {
+  const under = new FeedUnderTest(t);
+  under.take('first');
+  await waitUntil('the output counts as away', () => !under.status.isUp);
+  const closed = under.close(30_000);
+  for (let turn = 0; turn < 200; turn += 1) await nextTurn();
+  assert.equal(under.output.isClosed, false);
+  under.output.settle();
+  assert.deepEqual(await closed, { keptRecords: 0, keptPoints: 0 });
+});
+
+test('a close waits neither for an output that cannot be reached nor for long for one that does not answer', async (t) => {
+  for (const isUp of [false, true]) {
+    const under = new FeedUnderTest(t);
+    under.output.isUp = isUp;
+    under.take('first');
+    await waitUntil('it is on disk', () => under.secured.length === 1);
+    const outcome = await Promise.race([under.close(600_000), nextMinute(t)]);
+    assert.deepEqual(outcome, { keptRecords: 1, keptPoints: 1 });
+  }
+});
+
 test('a refusal is told to who waits, counted, logged, and leaves nothing behind', async (t) => {
   const under = new FeedUnderTest(t);
   under.take('"bad"', 7);
@@ -262,3 +285,11 @@ test('over its bound the oldest on disk go first, counted, but not those that me
   );
   assert.ok(under.lines.some(({ message }) => /of shop\.test were dropped, the oldest first/.test(message)));
 });
+
+/** Resolves after a minute, which is far longer than what the test waits for takes. */
+function nextMinute(t: TestContext): Promise<string> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve('still waiting'), 60_000);
+    t.after(() => clearTimeout(timer));
+  });
+}

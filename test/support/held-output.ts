@@ -2,6 +2,9 @@ import type { Output, OutputRecord, Settle } from '../../src/workers/publisher/o
 
 /** An output whose records the test settles itself. */
 export class HeldOutput implements Output {
+  /** What it says of its connection. */
+  isUp = true;
+  isClosed = false;
   readonly held: { record: OutputRecord; settle: Settle }[] = [];
 
   deliver(record: OutputRecord, settle: Settle): void {
@@ -19,8 +22,10 @@ export class HeldOutput implements Output {
   }
 
   state() {
-    return { state: 'held by the test', isUp: true, lastError: undefined, retriedRecords: 0 };
+    return { state: 'held by the test', isUp: this.isUp, lastError: undefined, retriedRecords: 0 };
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.isClosed = true;
+  }
 }

@@ -72,7 +72,7 @@ function answerPost(request: Request, response: Response, answer: PostAnswer): v
       sendText(request, response, 200, `{"ok":true,"points":${answer.points}}\n`);
       return;
     case 'not-json':
-      refuse(request, response, 'not-json', `the body is no JSON list of metrics: ${answer.reason}`);
+      refuse(request, response, 'not-json', `${answer.reason}; send a JSON list of metrics`);
       return;
     case 'bad-metric': {
       const { index, reason } = answer;

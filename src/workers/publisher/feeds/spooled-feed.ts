@@ -9,7 +9,7 @@ import { BacklogReader } from './backlog-reader.js';
 import { type HeldRecord, HeldRecords } from './held-records.js';
 import { HeldStore } from './held-store.js';
 import type { FeedRemains, OutputFeed, Secured } from './output-feed.js';
-import { ProgressWatch } from './progress-watch.js';
+import { AWAY_AFTER_MS, ProgressWatch } from './progress-watch.js';
 import { RecordFates } from './record-fates.js';
 import { SpoolDisk } from './spool-disk.js';
 import { StoreQueue } from './store-queue.js';
@@ -55,6 +55,8 @@ export class SpooledFeed implements OutputFeed {
   readonly #heldStore: HeldStore;
   #timer: NodeJS.Timeout | undefined;
   #isClosing = false;
+  /** When a close gives up an output that is up and does not answer; by `performance.now()`. */
+  #graceEndsAt = 0;
   #isClosed = false;
   #onSettled: (() => void) | undefined;
 
@@ -143,6 +145,7 @@ export class SpooledFeed implements OutputFeed {
 
   async close(withinMs: number): Promise<FeedRemains> {
     this.#isClosing = true;
+    this.#graceEndsAt = performance.now() + AWAY_AFTER_MS;
     this.#backlog.close();
     await this.#store.empty();
     const drained = this.#options.output.drain?.() ?? new Promise<void>(() => undefined);
@@ -164,9 +167,13 @@ export class SpooledFeed implements OutputFeed {
     return { keptRecords: records, keptPoints: points };
   }
 
-  /** Whether there is nothing to wait for at the end: all that the output was given is settled, or it is away. */
+  /**
+   * Whether there is nothing to wait for at the end: all that the output was given is settled, or it is away.
+   * One that has just come back may have taken something and not said so yet: it would come twice after a restart.
+   */
   get #isDone(): boolean {
-    return this.#watch.isIdle || this.#watch.isAway;
+    if (!this.#watch.isAway) return this.#watch.isIdle;
+    return performance.now() >= this.#graceEndsAt || !this.#options.output.state().isUp;
   }
 
   #place(record: OutputRecord, secured: Secured): void {
