@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { reasonOf } from '../../shared/coded-error.js';
 import type { Log } from '../../shared/log.js';
 import type { DrainOutcome } from '../../shared/messages.js';
@@ -185,13 +186,16 @@ function recordOf({ config, file }: LoadedConfig): RunRecord {
   };
 }
 
-/** Folders that this run, or the one before it on the same run folder, did not find but make. */
+/** Folders that this run, or the one before it on the same run folder, did not find but make; those above them, too. */
 function foldersToMake({ agent, spool }: Config, last: RunRecord | undefined): string[] {
-  const wasMade = (folder: string) => last?.madeFolders.includes(folder) === true;
-  return [
-    ...[agent.pluginsdir, agent.statedir, agent.rundir].filter(
-      (folder) => !existsSync(folder) || wasMade(folder),
-    ),
-    ...[spool.dir].filter((folder) => (spool.mode !== 'off' && !existsSync(folder)) || wasMade(folder)),
-  ];
+  const known = new Set(last?.madeFolders);
+  const used = [agent.pluginsdir, agent.statedir, agent.rundir];
+  if (spool.mode !== 'off' || known.has(spool.dir)) used.push(spool.dir);
+  const all = new Set(used.flatMap((folder) => [folder, ...foldersAbove(folder)]));
+  return [...all].filter((folder) => known.has(folder) || !existsSync(folder));
+}
+
+function foldersAbove(folder: string): string[] {
+  const above = dirname(folder);
+  return above === folder ? [] : [above, ...foldersAbove(above)];
 }
