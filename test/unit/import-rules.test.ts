@@ -21,6 +21,7 @@ const PARTS = [
   'metrics',
   'http',
   'demo',
+  'go-library',
   'config',
   'git',
   'log',

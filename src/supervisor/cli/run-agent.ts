@@ -9,6 +9,7 @@ import type { LoadedConfig } from '../config/load-config.js';
 import { type RunningAgent, startAgent } from '../lifecycle/agent.js';
 import { agentVersion } from '../lifecycle/agent-version.js';
 import { resolvePluginsUser } from '../lifecycle/plugins-user.js';
+import type { PreparedConfig } from '../lifecycle/prepared-config.js';
 import { RunFolder, readRunFolder } from '../lifecycle/run-folder.js';
 import type { RunRecord } from '../lifecycle/run-record.js';
 import { AgentLog } from '../log/agent-log.js';
@@ -37,7 +38,7 @@ const STOP_BOUND_MS = 50_000;
  * Resolves to the exit status.
  * @throws CodedError when it could not be started
  */
-export async function runAgent(loaded: LoadedConfig, options: RunAgentOptions): Promise<number> {
+export async function runAgent(loaded: PreparedConfig, options: RunAgentOptions): Promise<number> {
   const { agent, log: logTable, runner } = loaded.config;
   const log = openLog(logTable, options.foreground);
   // Before anything is acquired, so that a signal cannot end the process with something left behind.
@@ -52,7 +53,7 @@ export async function runAgent(loaded: LoadedConfig, options: RunAgentOptions): 
 }
 
 async function runWithFolder(
-  loaded: LoadedConfig,
+  loaded: PreparedConfig,
   options: RunAgentOptions,
   { log, watch }: Omit<Run, 'runFolder'>,
 ): Promise<number> {
@@ -93,11 +94,12 @@ interface Run {
 }
 
 async function runUntilStopped(
-  loaded: LoadedConfig,
+  loaded: PreparedConfig,
   { foreground, onReady }: RunAgentOptions,
   { runFolder, log, watch }: Run,
 ): Promise<number> {
   for (const warning of loaded.warnings) log.warn({}, warning);
+  for (const failure of loaded.failures) log.error({}, failure);
   // From the request on, also while the agent is still starting.
   let backstop: NodeJS.Timeout | undefined;
   void watch.asked.then(() => {
