@@ -4,7 +4,12 @@ import type { TestContext } from 'node:test';
 import type { Loss } from '../../src/shared/messages.js';
 import type { GoOutputSettings, OutputSettings, SpoolSettings } from '../../src/shared/output-settings.js';
 import type { GoPluginStatus } from '../../src/shared/output-status.js';
-import { encodeMetrics } from '../../src/shared/points-document.js';
+import {
+  encodeMetrics,
+  encodePoint,
+  type FieldValue,
+  type PointsDocument,
+} from '../../src/shared/points-document.js';
 import type { OutputFeed } from '../../src/workers/publisher/feeds/output-feed.js';
 import { openFeed } from '../../src/workers/publisher/open-feed.js';
 import { OutputHosts } from '../../src/workers/publisher/outputs/go/output-hosts.js';
@@ -40,7 +45,12 @@ export class GoFeeds {
     this.folder = spool?.folder ?? temporaryFolder(t);
     const { log, lines } = recordingLog();
     this.lines = lines;
-    const hosts = new OutputHosts(log);
+    const hosts = new OutputHosts(log, {
+      crashBaseMs: 50,
+      crashCapMs: 500,
+      failureBaseMs: 200,
+      failureCapMs: 1000,
+    });
     const all = outputs.map((output, place) => this.#settings(output, place));
     const setup = {
       ring: new SharedArrayBuffer(8),
@@ -59,23 +69,40 @@ export class GoFeeds {
   }
 
   /** Gives all feeds a document of points with these values, named `metric`. */
-  take(values: readonly (number | string)[], namespace = 'web.shop'): void {
+  take(values: readonly FieldValue[], namespace = 'web.shop'): void {
+    const metrics = values.map((value) => metricOf(value, { role: 'web' }));
+    for (const document of documentsOf(metrics, namespace, 1_000_000))
+      this.#takeDocument(document, namespace);
+  }
+
+  /** The same, in one document however long it gets. */
+  takeLarge(values: readonly FieldValue[]): void {
+    const metrics = values.map((value) => metricOf(value, {}));
+    for (const document of documentsOf(metrics, 'web.shop', 16_000_000))
+      this.#takeDocument(document, 'web.shop');
+  }
+
+  /** A point of value 1 with these tags. */
+  takeTagged(tags: Readonly<Record<string, string>>): void {
+    for (const document of documentsOf([metricOf(1, tags)], 'web.shop', 10_000))
+      this.#takeDocument(document, 'web.shop');
+  }
+
+  /** The point that says how a run of a plugin went. */
+  takeRun(): void {
+    const fields = { value: 0, duration: 12.5, points: 3 };
+    const point = { measurement: 'plugin.load', timestamp: 1_700_000_000, tags: { status: 'ok' }, fields };
+    this.#takeDocument(encodePoint(point, 'web.shop', 'db1'), 'web.shop');
+  }
+
+  #takeDocument({ text, points }: PointsDocument, namespace: string): void {
     const name = `record ${this.#taken}`;
     this.#taken += 1;
-    const metrics = values.map((value) => ({
-      name: 'metric',
-      value,
-      timestamp: 1_700_000_000,
-      tags: { role: 'web' },
-    }));
-    const settings = { database: namespace, measurementPrefix: '', host: 'db1', maxBytes: 1_000_000 };
-    for (const { text, points } of encodeMetrics(metrics, settings, 0).documents) {
-      for (const feed of this.feeds) {
-        feed.take({ namespace, points, document: Buffer.from(text) }, (loss) => {
-          if (loss) this.losses.push(loss);
-          else this.secured.push(name);
-        });
-      }
+    for (const feed of this.feeds) {
+      feed.take({ namespace, points, document: Buffer.from(text) }, (loss) => {
+        if (loss) this.losses.push(loss);
+        else this.secured.push(name);
+      });
     }
   }
 
@@ -156,6 +183,19 @@ export class GoFeeds {
       properties: Object.entries(own),
     };
   }
+}
+
+function metricOf(value: FieldValue, tags: Readonly<Record<string, string>>) {
+  return { name: 'metric', value, timestamp: 1_700_000_000, tags };
+}
+
+function documentsOf(
+  metrics: readonly object[],
+  namespace: string,
+  maxBytes: number,
+): readonly PointsDocument[] {
+  const settings = { database: namespace, measurementPrefix: '', host: 'db1', maxBytes };
+  return encodeMetrics(metrics, settings, 0).documents;
 }
 
 /** The lines of a file; none when it is not there. */
