@@ -155,34 +155,40 @@ export class GoFeeds {
       calls: join(this.folder, 'calls'),
       ...properties,
     };
-    return {
-      name: 'go',
-      bufferSize: 100_000,
-      library: some.library ?? builtGoOutput('behaves'),
-      problem: undefined,
-      pluginName: '',
-      reservedKeys: [],
-      match: undefined,
-      matchRegex: undefined,
-      topicPrefix: 'collect.',
-      format: 'nested',
-      flushMs: 20,
-      graceMs: 5000,
-      workers: 1,
-      retryLimit: 1,
-      retryBaseMs: 10,
-      retryCapMs: 50,
-      flushTimeoutMs: 60_000,
-      deadLetterFile: undefined,
-      logLevel: 'info',
-      logSuppressIntervalMs: 0,
-      storageLimitBytes: undefined,
-      hostEnvironment: {},
-      ...some,
-      alias,
-      properties: Object.entries(own),
-    };
+    const settings = goSettings(alias);
+    const library = some.library ?? builtGoOutput('behaves');
+    return { ...settings, ...some, alias, library, properties: Object.entries(own) };
   }
+}
+
+/** Settings that are fit for tests; the library is missing. */
+export function goSettings(alias: string): GoOutputSettings & Pick<OutputSettings, 'alias' | 'bufferSize'> {
+  return {
+    alias,
+    name: 'go',
+    bufferSize: 100_000,
+    library: '',
+    problem: undefined,
+    pluginName: '',
+    properties: [],
+    reservedKeys: [],
+    match: undefined,
+    matchRegex: undefined,
+    topicPrefix: 'collect.',
+    format: 'nested',
+    flushMs: 20,
+    graceMs: 5000,
+    workers: 1,
+    retryLimit: 1,
+    retryBaseMs: 10,
+    retryCapMs: 50,
+    flushTimeoutMs: 60_000,
+    deadLetterFile: undefined,
+    logLevel: 'info',
+    logSuppressIntervalMs: 0,
+    storageLimitBytes: undefined,
+    hostEnvironment: {},
+  };
 }
 
 function metricOf(value: FieldValue, tags: Readonly<Record<string, string>>) {

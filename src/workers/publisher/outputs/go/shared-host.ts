@@ -114,8 +114,8 @@ export class SharedHost {
   async detach(instance: number, withinMs: number): Promise<void> {
     const member = this.#members.get(instance);
     clearTimeout(member?.retryTimer);
+    if (member && this.#members.size === 1) await this.#close(withinMs);
     this.#forget(instance);
-    if (this.#members.size === 0) await this.#close(withinMs);
   }
 
   /** Whether a chunk may be sent, as things stand. */
