@@ -3,6 +3,7 @@ import type { LogLevel, LogLine } from './log.js';
 import type { OutputSettings, SpoolSettings } from './output-settings.js';
 import type { OutputStatus } from './output-status.js';
 import type { PluginFormat } from './plugin-format.js';
+import type { PluginCgroup, PluginLimits } from './plugin-limits.js';
 import type { PluginTrust } from './plugin-trust.js';
 import type { BadMetric } from './points-document.js';
 
@@ -59,6 +60,9 @@ export interface RunTask {
   readonly environment: Readonly<Record<string, string>>;
   /** Undefined: as the agent's own user. */
   readonly user: PluginUser | undefined;
+  readonly limits: PluginLimits;
+  /** Undefined where there are none. */
+  readonly cgroup: PluginCgroup | undefined;
   readonly timeoutMs: number;
   /** Between SIGTERM and SIGKILL at a time-out. */
   readonly graceMs: number;

@@ -12,7 +12,7 @@ import { RunnerPool } from '../../src/supervisor/plugins/runner-pool.js';
 import { makeRepository } from '../support/git-repository.js';
 import { isAlive } from '../support/processes.js';
 import { recordingLog } from '../support/recording-log.js';
-import { PLUGIN_USER } from '../support/runner-pool.js';
+import { NO_LIMITS, PLUGIN_USER } from '../support/runner-pool.js';
 import { openStore, pluginFrom } from '../support/store.js';
 import { waitUntil } from '../support/wait-until.js';
 
@@ -62,11 +62,13 @@ test('a runner worker that dies takes its plugins along: run metric, sentence, a
       maxOutputBytes: 1_000_000,
       maxProcesses: 4,
       passedEnvironment: [],
+      limits: NO_LIMITS,
     },
     pool,
     store,
     lane: new LaneWriter(ring, 0),
     runAs: () => ({ user: PLUGIN_USER }),
+    cgroups: undefined,
     log,
   });
 

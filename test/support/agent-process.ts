@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { OutputStatus } from '../../src/shared/output-status.js';
+import { removeCgroupsNamedIn } from './cgroup.js';
 import { type HttpAnswer, httpRequest } from './http-request.js';
 import { PROJECT_ROOT } from './project-root.js';
 import { waitUntil } from './wait-until.js';
@@ -77,6 +78,7 @@ export class AgentProcess {
     );
     test.after(async () => {
       await agent.kill('SIGKILL');
+      await removeCgroupsNamedIn(agent.stderr);
       rmSync(folder, { recursive: true, force: true });
     });
     await waitUntil('the agent answers', () => agent.#isUp());

@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { setImmediate as afterPolling } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { createChildTable } from '../../src/shared/child-table.js';
@@ -12,6 +13,7 @@ import type {
   RunOutcome,
   RunTask,
 } from '../../src/shared/messages.js';
+import type { PluginLimits } from '../../src/shared/plugin-limits.js';
 import { LaneReader } from '../../src/shared/ring/lane-reader.js';
 import { createRing } from '../../src/shared/ring/layout.js';
 
@@ -92,6 +94,8 @@ export function runnerPool(
     takePoints: () => takeRecords().flatMap((record) => record.points),
     run: async (task) => {
       const outcome = await pool.run(runTask(task));
+      // What was logged before comes by another way, and may be looked at a moment later.
+      for (let turn = 0; turn < 2; turn += 1) await afterPolling();
       if (outcome.type !== 'run') throw new Error(`a run's outcome is of type ${outcome.type}`);
       return outcome;
     },
@@ -107,6 +111,18 @@ export function runnerPool(
   };
 }
 
+/** Nothing is bounded. */
+export const NO_LIMITS: PluginLimits = {
+  cpuseconds: 0,
+  addressspace: 0,
+  openfiles: 0,
+  filesize: 0,
+  processes: 0,
+  nice: 0,
+  memory: 0,
+  cpus: 0,
+};
+
 const RUN_DEFAULTS = {
   type: 'run',
   runId: 1,
@@ -117,6 +133,8 @@ const RUN_DEFAULTS = {
   parameters: [],
   environment: { PATH: process.env.PATH ?? '/usr/bin:/bin' },
   user: PLUGIN_USER,
+  limits: NO_LIMITS,
+  cgroup: undefined,
   timeoutMs: 20_000,
   graceMs: 200,
   maxOutputBytes: 8 * 1024 * 1024,

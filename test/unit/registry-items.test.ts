@@ -65,6 +65,21 @@ describe('an item of the type PLUGIN', () => {
     assert.deepEqual(pinOf({ commit: '', sha256: ' ' }), undefined);
   });
 
+  it('may set limits of its own, as numbers or texts, and sets none with empty texts', () => {
+    const limitsOf = (change: object) => definePlugin('ns', { ...REDIS, ...change }, RULES).limits;
+    assert.deepEqual(
+      limitsOf({ memory: 104_857_600, cpuseconds: '5', nice: '-3', cpus: '0.25', openfiles: 0 }),
+      {
+        memory: 104_857_600,
+        cpuseconds: 5,
+        nice: -3,
+        cpus: 0.25,
+        openfiles: 0,
+      },
+    );
+    assert.equal(limitsOf({ memory: '', processes: ' ' }), undefined);
+  });
+
   it('may come without parameters', () => {
     for (const parameters of [undefined, null, '', '   ']) {
       assert.deepEqual(definePlugin('ns', { ...REDIS, parameters }, RULES).parameters, []);
@@ -101,6 +116,14 @@ describe('an item of the type PLUGIN', () => {
     ['a NUL in the parameters', { parameters: 'a\0b' }, /NUL/],
     ['endless parameters', { parameters: 'x'.repeat(32_769) }, /longer than 32768/],
     ['too many parameters', { parameters: 'x '.repeat(257) }, /more than 256 parameters/],
+    ['a limit that is no number', { memory: '512M' }, /"memory" is "512M", but must be 0 for no limit, or a/],
+    ['a limit below zero', { cpuseconds: -1 }, /"cpuseconds" is "-1", but must be/],
+    ['half a process', { processes: 1.5 }, /"processes" is "1.5", but must be/],
+    ['a niceness out of range', { nice: 20 }, /"nice" is "20", but must be a whole number from -20/],
+    ['a list for a limit', { filesize: [1] }, /"filesize" is/],
+    ['a number in another notation', { addressspace: '1e9' }, /"addressspace" is "1e9"/],
+    ['too few files', { openfiles: 3 }, /"openfiles" is "3"/],
+    ['no processor at all', { cpus: 0.001 }, /"cpus" is "0.001"/],
     ['a short commit', { commit: 'abc1234' }, /"commit" is "abc1234", but must be the full hash/],
     ['a branch for a commit', { commit: 'main' }, /"commit" is "main"/],
     ['half a hash', { sha256: 'ab'.repeat(20) }, /"sha256" is .* must be the SHA-256/],

@@ -2,27 +2,23 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CodedError, reasonOf } from '../../shared/coded-error.js';
 import type { Config, OutputTable } from '../config/config.js';
-import { problemList } from '../config/config-problem.js';
-import type { GoOutput } from '../lifecycle/go-output-settings.js';
 import { resolvePluginsUser } from '../lifecycle/plugins-user.js';
-import { prepareConfig } from '../lifecycle/prepared-config.js';
 import { withoutCredentials } from '../log/credentials.js';
 import type { Command, CommandOptions } from './command.js';
 import { EXIT } from './exit-code.js';
-import { FILE_OPTION, loadConfigOf, OUTPUTS_OPTION, printWarnings, readOutputsOf } from './file-option.js';
+import { FILE_OPTION, loadConfigOf, OUTPUTS_OPTION, printWarnings, refuseOutputs } from './file-option.js';
 
 /** `agent check` */
 export const checkCommand: Command = {
   name: 'check',
   summary: 'say what is wrong with a configuration, or what would run',
-  help: `agent check -f FILE [-c FILE]
+  help: `agent check -f FILE
 
 Reads the configuration FILE as "start" does and prints all problems, each with line and key; or "ok" and what would
-run. Starts nothing and writes nothing; only the libraries of Golang output plugins are loaded, each in a throw-away
-process, to see which name it registers.
+run. Starts nothing and writes nothing.
 
   -f, --file FILE     the configuration
-  -c, --outputs FILE  Golang output plugins: a configuration of Fluent Bit, in its classic or YAML form
+  -c, --outputs FILE  configuration of Golang output plugins; not in this version yet
 
 Example:
   agent check -f /etc/agent/agent.toml && agent start -f /etc/agent/agent.toml
@@ -33,13 +29,9 @@ Exit status: 0 ok, 2 something is wrong.`,
 };
 
 async function check(options: CommandOptions): Promise<number> {
-  const loaded = await prepareConfig(
-    loadConfigOf(checkCommand, options),
-    readOutputsOf(options),
-    process.env,
-  );
+  refuseOutputs(options);
+  const loaded = loadConfigOf(checkCommand, options);
   printWarnings(loaded);
-  if (loaded.failures.length > 0) throw new CodedError('config', problemList(loaded.failures));
   const { config } = loaded;
   const plugins = describePlugins(config);
   const rundirProblem = folderProblem(config.agent.rundir);
@@ -50,8 +42,7 @@ async function check(options: CommandOptions): Promise<number> {
     ['HTTP on', `${config.agent.listen}, and a unix socket in ${config.agent.rundir}`],
     ['registry', withoutCredentials(config.agent.registryaddr)],
     ['plugins', plugins],
-    ...[config.output, ...config.outputs].flatMap(describeOutput).map((text) => ['points to', text] as const),
-    ...loaded.goOutputs.map((output) => ['points to', describeGoOutput(output)] as const),
+    ...[config.output, ...config.outputs].map((output) => ['points to', describeOutput(output)] as const),
     ['state in', config.agent.statedir],
     ['spool', describeSpool(config.spool)],
     ['log', `${join(config.log.logdir, 'agent.log')}, from ${config.log.loglevel.toUpperCase()}`],
@@ -75,8 +66,7 @@ function describePlugins({ agent, runner }: Config): string {
   }
 }
 
-/** Nothing of a Golang output plugin, whose library is known only to its settings. */
-function describeOutput(output: OutputTable): string | readonly string[] {
+function describeOutput(output: OutputTable): string {
   const alias = output.alias === output.name ? '' : ` ("${output.alias}")`;
   switch (output.name) {
     case 'nsq':
@@ -87,15 +77,7 @@ function describeOutput(output: OutputTable): string | readonly string[] {
       return `the file ${output.path}${alias}`;
     case 'stdout':
       return `stdout${alias}`;
-    case 'go':
-      return [];
   }
-}
-
-function describeGoOutput({ alias, pluginName, library, match, matchRegex }: GoOutput): string {
-  const pattern = matchRegex === undefined ? match : `/${matchRegex}/`;
-  const tags = pattern === undefined ? 'all tags' : `tags ${pattern}`;
-  return `the plugin ${pluginName} of ${library}, ${tags}${alias === pluginName ? '' : ` ("${alias}")`}`;
 }
 
 function describeServers({ servers, lookupd }: OutputTable): string {

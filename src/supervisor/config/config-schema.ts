@@ -24,6 +24,7 @@ import {
   trueOrFalse,
   wholeNumber,
 } from './key-kinds.js';
+import { limit } from './limit-kinds.js';
 import { firstOutputSchema, furtherOutputsSchema } from './output-schema.js';
 
 /** What the schema needs to know of its surroundings. */
@@ -100,6 +101,18 @@ export function configSchema({ facts, folder }: SchemaContext): z.ZodType<Config
       grace: seconds(0, 20).default(2),
       maxoutput: wholeNumber(1_000, 1_073_741_824, 'bytes').default(8_388_608),
       allowroot: trueOrFalse().default(false),
+      cpuseconds: limit('cpuseconds').default(300),
+      addressspace: limit('addressspace').default(0),
+      openfiles: limit('openfiles').default(1_024),
+      filesize: limit('filesize').default(1_073_741_824),
+      processes: limit('processes').default(4_096),
+      nice: limit('nice').default(0),
+      memory: limit('memory').default(1_073_741_824),
+      cpus: limit('cpus').default(0),
+      cgroup: text(
+        /^(?:auto|off|\/[^\0]*)$/,
+        'must be "auto", "off", or the absolute path of a cgroup (v2)',
+      ).default('auto'),
       environment: setOf(
         text(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a variable, like "HTTP_PROXY"'),
         '["HTTP_PROXY"]',

@@ -1,13 +1,13 @@
 import type { HostTypeName } from '../../shared/host-types.js';
 import type { LogLevel } from '../../shared/log.js';
-import type { GoOutputSettings, PluginLogLevel, RetryLimit } from '../../shared/output-settings.js';
+import type { PluginLimits } from '../../shared/plugin-limits.js';
 import type { GitProtocol } from '../git/git-protocol.js';
 
 /** Where the points can go. */
 export const OUTPUT_NAMES = ['nsq', 'influxdb', 'stdout', 'file'] as const;
 
-/** One of them, or a Golang output plugin, which only a further output can be. */
-export type OutputName = (typeof OUTPUT_NAMES)[number] | 'go';
+/** One of them. */
+export type OutputName = (typeof OUTPUT_NAMES)[number];
 
 /** How messages to nsqd are compressed. */
 export const COMPRESSIONS = ['none', 'deflate', 'snappy'] as const;
@@ -38,7 +38,7 @@ export interface Config {
   readonly agent: AgentTable;
   readonly output: FirstOutputTable;
   /** Further outputs: the tables `[[outputs]]`, in the order of the file. */
-  readonly outputs: readonly FurtherOutputTable[];
+  readonly outputs: readonly OutputTable[];
   readonly spool: SpoolTable;
   readonly log: LogTable;
   readonly http: HttpTable;
@@ -139,36 +139,6 @@ export interface FirstOutputTable extends OutputTable {
   readonly plugins_file: string;
 }
 
-/** One of `[[outputs]]`. */
-export interface FurtherOutputTable extends OutputTable, GoOutputKeys {}
-
-/** Keys of an output that is a Golang output plugin; what has no value of its own is null. */
-export interface GoOutputKeys {
-  /** The name that the library registers; empty: whichever it is. */
-  readonly plugin: string;
-  /** Its file; empty: that of `[output] plugins_file` which registers the name. */
-  readonly library: string;
-  readonly match: string | null;
-  readonly match_regex: string | null;
-  readonly retry_limit: RetryLimit | null;
-  readonly workers: number | null;
-  readonly log_level: PluginLogLevel | null;
-  /** Milliseconds. */
-  readonly log_suppress_interval: number | null;
-  /** Bytes. */
-  readonly storage: { readonly total_limit_size: number | null };
-  readonly format: GoOutputSettings['format'] | null;
-  /** Seconds. */
-  readonly flush: number;
-  readonly grace: number;
-  readonly flush_timeout: number | null;
-  readonly dead_letter_file: string;
-  /** Variables of the process that loads the library. */
-  readonly environment: Readonly<Record<string, string>>;
-  /** The plugin's own keys. */
-  readonly properties: Readonly<Record<string, string>>;
-}
-
 /** `[spool]`: where points wait on disk. */
 export interface SpoolTable {
   readonly mode: SpoolMode;
@@ -203,8 +173,8 @@ export interface HttpTable {
   readonly hosts: readonly string[];
 }
 
-/** `[runner]`: how plugins run. */
-export interface RunnerTable {
+/** `[runner]`: how plugins run, and what each of them may take up where its item says nothing else. */
+export interface RunnerTable extends PluginLimits {
   readonly threads: number;
   /** Plugins that run at the same time, at most. */
   readonly maxprocesses: number;
@@ -215,6 +185,8 @@ export interface RunnerTable {
   /** Bytes of a plugin's stdout, at most. */
   readonly maxoutput: number;
   readonly allowroot: boolean;
+  /** Where the plugins' cgroups are: `auto` for below the agent's own, `off`, or the path of another one. */
+  readonly cgroup: string;
   /** Names of the agent's own variables that plugins get too. */
   readonly environment: readonly string[];
 }

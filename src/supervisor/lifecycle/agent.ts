@@ -6,7 +6,9 @@ import { reasonOf } from '../../shared/coded-error.js';
 import type { Log } from '../../shared/log.js';
 import type { DrainOutcome } from '../../shared/messages.js';
 import { isOverWithin } from '../../shared/within.js';
+import { openCgroups } from '../cgroups/open-cgroups.js';
 import type { Config } from '../config/config.js';
+import { limitsOf } from '../config/limit-kinds.js';
 import type { LoadedConfig } from '../config/load-config.js';
 import { longestTopicPrefix } from '../config/topic-prefix.js';
 import type { Posts } from '../delivery/posts.js';
@@ -28,9 +30,7 @@ import { StateFolder } from '../state/state-folder.js';
 import { AgentOperations } from './agent-operations.js';
 import { agentVersion } from './agent-version.js';
 import { type DeliveryPath, openDeliveryPath } from './delivery-path.js';
-import type { GoOutput } from './go-output-settings.js';
 import { PluginsUserLookup } from './plugins-user-lookup.js';
-import type { PreparedConfig } from './prepared-config.js';
 import { type RegistryFollowers, RegistrySync } from './registry-sync.js';
 import { Releasers } from './releasers.js';
 import { SOCKET } from './run-folder.js';
@@ -68,7 +68,6 @@ interface Foundation {
   readonly state: StateFolder;
   readonly releasers: Releasers;
   readonly publisherFile: URL | undefined;
-  readonly goOutputs: readonly GoOutput[];
 }
 
 /** What an agent is started with, besides its configuration. */
@@ -83,7 +82,7 @@ export interface StartOptions {
  * @throws CodedError when a part cannot start; what was started by then is stopped again
  */
 export async function startAgent(
-  loaded: LoadedConfig & Partial<Pick<PreparedConfig, 'goOutputs'>>,
+  loaded: LoadedConfig,
   { log, publisherFile }: StartOptions,
 ): Promise<RunningAgent> {
   const releasers = new Releasers(log);
@@ -97,7 +96,6 @@ export async function startAgent(
     state,
     releasers,
     publisherFile,
-    goOutputs: loaded.goOutputs ?? [],
   };
   try {
     return await start(foundation);
@@ -110,7 +108,7 @@ export async function startAgent(
 async function start(foundation: Foundation): Promise<RunningAgent> {
   const { config, log, version, host, releasers } = foundation;
   log.info({ version }, `agent ${version} starts`);
-  await warnOfLeftSpools(config.spool.dir, spooledAliases(foundation), log);
+  await warnOfLeftSpools(config.spool.dir, spooledAliases(config), log);
   const user = new PluginsUserLookup(config.agent.pluginsuser, config.runner.allowroot, log);
   const delivery = openDeliveryPath(foundation);
   const pluginParts = await openPlugins(foundation, delivery, user);
@@ -139,9 +137,8 @@ async function start(foundation: Foundation): Promise<RunningAgent> {
 }
 
 /** Of outputs that deliver what waits on disk. */
-function spooledAliases({ config, goOutputs }: Foundation): readonly string[] {
-  const { spool, output, outputs } = config;
-  return spool.mode === 'off' ? [] : [output, ...outputs, ...goOutputs].map(({ alias }) => alias);
+function spooledAliases({ spool, output, outputs }: Config): readonly string[] {
+  return spool.mode === 'off' ? [] : [output, ...outputs].map(({ alias }) => alias);
 }
 
 async function openPlugins(
@@ -168,6 +165,8 @@ async function openPlugins(
   releasers.add('the plugin store', () => store.close());
   const disabled = new DisabledPlugins(state, log);
   await disabled.load();
+  const cgroups = await openCgroups(runner.cgroup, agent.rundir, log);
+  if (cgroups) releasers.add('the cgroups of plugins', () => cgroups.close());
   const runs = new PluginRuns({
     settings: {
       databasePrefix: output.databaseprefix,
@@ -177,11 +176,13 @@ async function openPlugins(
       maxOutputBytes: runner.maxoutput,
       maxProcesses: runner.maxprocesses,
       passedEnvironment: runner.environment,
+      limits: limitsOf(runner),
     },
     pool: delivery.pool,
     store,
     lane: delivery.lane,
     runAs: () => lookup.runAs(),
+    cgroups: cgroups?.plugins,
     log,
   });
   const schedule = new Schedule({ host, run: (key, dueAtMs) => plugins.runDue(key, dueAtMs), log });

@@ -2,9 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError, reasonOf } from '../../shared/coded-error.js';
 import type { Log } from '../../shared/log.js';
 import type { PluginUser, RunOutcome, RunTask } from '../../shared/messages.js';
+import type { PluginLimits } from '../../shared/plugin-limits.js';
 import type { LaneWriter } from '../../shared/ring/lane-writer.js';
 import { notStarted, runMetric } from '../../shared/run-metric.js';
 import { isOverWithin } from '../../shared/within.js';
+import type { PluginCgroups } from '../cgroups/plugin-cgroups.js';
 import type { HeldVersion } from '../plugin-store/held-version.js';
 import type { PluginStore } from '../plugin-store/plugin-store.js';
 import type { PluginInterval } from '../registry/plugin-definition.js';
@@ -35,6 +37,8 @@ export interface RunSettings {
   readonly maxTimeoutMs: number;
   readonly graceMs: number;
   readonly maxOutputBytes: number;
+  /** Where the registry sets no others. */
+  readonly limits: PluginLimits;
   /** Scheduled runs at the same time. */
   readonly maxProcesses: number;
   /** Names of variables of the agent's environment that plugins get. */
@@ -50,6 +54,8 @@ interface Run {
   /** When it should have begun, in unix ms; undefined when nobody planned it. */
   readonly dueAtMs: number | undefined;
   state: 'waiting' | 'running';
+  /** The plugin is gone when this run has ended. */
+  isLast: boolean;
 }
 
 /** Runs since the agent started, by how they ended; those that were due too early are skipped. */
@@ -67,6 +73,7 @@ export class PluginRuns {
   readonly #store: PluginStore;
   readonly #lane: LaneWriter;
   readonly #runAs: () => RunAs;
+  readonly #cgroups: PluginCgroups | undefined;
   readonly #log: Log;
   readonly #turns: RunTurns;
   readonly #lateness = new RunLateness();
@@ -84,6 +91,8 @@ export class PluginRuns {
     readonly lane: LaneWriter;
     /** Asked before every run, as users come and go. */
     readonly runAs: () => RunAs;
+    /** Undefined where there are none. */
+    readonly cgroups: PluginCgroups | undefined;
     readonly log: Log;
   }) {
     this.#settings = options.settings;
@@ -91,6 +100,7 @@ export class PluginRuns {
     this.#store = options.store;
     this.#lane = options.lane;
     this.#runAs = options.runAs;
+    this.#cgroups = options.cgroups;
     this.#log = options.log;
     this.#turns = new RunTurns(options.settings.maxProcesses, options.log);
   }
@@ -168,9 +178,13 @@ export class PluginRuns {
   /** Ends the run of a plugin that is no longer wanted, also one that has no process yet. */
   cancel({ key }: ManagedPlugin): void {
     const run = this.#current.get(key);
-    if (run === undefined) return;
-    if (run.state === 'waiting') this.#current.delete(key);
-    else void this.#end(run);
+    if (run?.state === 'running') {
+      run.isLast = true;
+      void this.#end(run);
+      return;
+    }
+    this.#current.delete(key);
+    this.#cgroups?.remove(key);
   }
 
   /**
@@ -201,7 +215,15 @@ export class PluginRuns {
   /** Makes a run the plugin's current one; `#run` ends that. */
   #occupy(plugin: ManagedPlugin, trigger: Run['trigger'], wanted: Run['wanted'], dueAtMs?: number): Run {
     this.#lastRunId = (this.#lastRunId % RUN_ID_MAX) + 1;
-    const run: Run = { id: this.#lastRunId, plugin, trigger, wanted, dueAtMs, state: 'waiting' };
+    const run: Run = {
+      id: this.#lastRunId,
+      plugin,
+      trigger,
+      wanted,
+      dueAtMs,
+      state: 'waiting',
+      isLast: false,
+    };
     this.#current.set(plugin.key, run);
     return run;
   }
@@ -237,6 +259,7 @@ export class PluginRuns {
       return outcome;
     } finally {
       this.#current.delete(plugin.key);
+      if (run.isLast) this.#cgroups?.remove(plugin.key);
       held?.release();
     }
   }
@@ -248,6 +271,7 @@ export class PluginRuns {
     try {
       return await this.#pool.run(this.#task(run, held, runAs.user));
     } catch (thrown) {
+      this.#cgroups?.kill(run.plugin.key);
       const durationMs = Math.round(performance.now() - startedAt);
       return this.#notStarted(run, `its runner died: ${reasonOf(thrown)}`, durationMs);
     }
@@ -261,6 +285,7 @@ export class PluginRuns {
     const { definition } = plugin;
     const { maxTimeoutMs, graceMs, maxOutputBytes, passedEnvironment } = this.#settings;
     const timeoutMs = Math.min(wanted.timeoutMs ?? scheduledTimeoutMs(definition.interval), maxTimeoutMs);
+    const limits = { ...this.#settings.limits, ...definition.limits };
     return {
       type: 'run',
       runId: id,
@@ -284,6 +309,8 @@ export class PluginRuns {
         process.env,
       ),
       user,
+      limits,
+      cgroup: this.#cgroups?.cgroupFor(plugin.key, limits),
       timeoutMs,
       graceMs,
       maxOutputBytes,

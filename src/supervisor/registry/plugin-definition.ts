@@ -1,4 +1,5 @@
 import type { PluginFormat } from '../../shared/plugin-format.js';
+import type { PluginLimits } from '../../shared/plugin-limits.js';
 import type { PluginPin } from '../../shared/plugin-trust.js';
 
 /** How often a plugin runs. */
@@ -24,6 +25,8 @@ export interface PluginDefinition {
   readonly format: PluginFormat;
   /** What the registry pins it to; left out where that is nothing. */
   readonly pin?: PluginPin;
+  /** Limits in place of the configuration's; left out where there are none. */
+  readonly limits?: Partial<PluginLimits>;
 }
 
 /** The plugin's key as one text. */

@@ -5,6 +5,7 @@ import { quoted } from '../../shared/quoted.js';
 import type { GitProtocol } from '../git/git-protocol.js';
 import { resolveRepository } from '../git/repository.js';
 import { withoutCredentials } from '../log/credentials.js';
+import { parseLimits } from './item-limits.js';
 import type { PluginDefinition } from './plugin-definition.js';
 import { parsePluginInterval } from './plugin-interval.js';
 import { parsePin } from './plugin-pin.js';
@@ -28,6 +29,7 @@ export function definePlugin(namespace: string, item: ItemFields, rules: Reposit
   const parameters = parseParameters(optionalFieldText(item, 'parameters'));
   const format = parseFormat(optionalFieldText(item, 'format'));
   const pin = parsePin(optionalFieldText(item, 'commit'), optionalFieldText(item, 'sha256'));
+  const limits = parseLimits((field) => optionalFieldText(item, field));
   return {
     namespace,
     project,
@@ -39,6 +41,7 @@ export function definePlugin(namespace: string, item: ItemFields, rules: Reposit
     parameters,
     format,
     ...(pin !== undefined && { pin }),
+    ...(limits !== undefined && { limits }),
   };
 }
 

@@ -8,6 +8,8 @@ import type { LaneWriter } from '../../shared/ring/lane-writer.js';
 import { notStarted, runMetric } from '../../shared/run-metric.js';
 import { type StartedProcess, startProcess } from './child-process-start.js';
 import type { FileHashes } from './file-hashes.js';
+import type { ProcessLimits } from './limits/process-limits.js';
+import { type BoundsEnd, boundRun, type RunBounds } from './limits/run-bounds.js';
 import { type PluginOutput, readPluginOutput } from './plugin-output.js';
 import { stateFolderProblem } from './plugin-state.js';
 import { trustProblem } from './plugin-trust.js';
@@ -21,6 +23,7 @@ export interface Runner {
   readonly lane: LaneWriter;
   readonly log: Log;
   readonly hashes: FileHashes;
+  readonly limits: ProcessLimits;
 }
 
 /** What a shell answers when a program is there and cannot be executed. */
@@ -59,12 +62,14 @@ async function outcomeOf(task: RunTask, runner: Runner): Promise<RunOutcome> {
 
 async function followPlugin(task: RunTask, process: StartedProcess, runner: Runner): Promise<RunOutcome> {
   forgetWhenGone(task, process, runner);
-  const end = await followProcess(process, task);
+  const bounds = boundRun(process.pid, task, runner.limits, runner.log);
+  const end = await followProcess(withinBounds(process, bounds), task);
+  const boundsEnd = bounds.end();
   const exitCode = end.endedBy === 'itself' ? end.exit?.code : undefined;
   const output = readPluginOutput({ stdout: end.stdout, exitCode }, task, documentSettings(task, runner));
   for (const document of output.metrics.documents) await writeDocument(task, document, runner);
-  const verdict = verdictOf(task, end, output);
-  logSideEffects(task, end, output, verdict, runner.log);
+  const verdict = verdictOf(task, end, output, boundsEnd);
+  logSideEffects(task, end, boundsEnd, output, verdict, runner.log);
   return {
     type: 'run',
     ...verdict,
@@ -76,6 +81,15 @@ async function followPlugin(task: RunTask, process: StartedProcess, runner: Runn
     stdoutEnd: end.stdoutEnd,
     stderrEnd: end.stderrEnd,
   };
+}
+
+/** A run that is ended by force is ended with all of its cgroup. */
+function withinBounds(process: StartedProcess, bounds: RunBounds): StartedProcess {
+  const killGroup = (signal: NodeJS.Signals): void => {
+    process.killGroup(signal);
+    if (signal === 'SIGKILL') bounds.kill();
+  };
+  return { ...process, killGroup };
 }
 
 /** Lets the supervisor find the process for as long as it lives, should this thread die. */
@@ -122,6 +136,7 @@ function logRun(task: RunTask, outcome: RunOutcome, log: Log): void {
 function logSideEffects(
   task: RunTask,
   end: ProcessEnd,
+  bounds: BoundsEnd,
   output: PluginOutput,
   verdict: RunVerdict,
   log: Log,
@@ -129,9 +144,10 @@ function logSideEffects(
   const { pluginName: plugin, namespace } = task;
   const badMetrics = badMetricsSentence(`plugin ${plugin}`, task.format, output);
   if (badMetrics !== undefined && verdict.status !== 'ok') log.warn({ plugin, namespace }, badMetrics);
-  if (end.strays.length === 0) return;
+  const pids = [...new Set([...end.strays, ...bounds.left])];
+  if (pids.length === 0) return;
   log.warn(
-    { plugin, namespace, pids: end.strays },
+    { plugin, namespace, pids },
     `plugin ${plugin} left processes behind that kept its output open or outlived its end; they were ended`,
   );
 }

@@ -3,6 +3,8 @@ import type { RunStatus, RunTask } from '../../shared/messages.js';
 import type { PluginFormat } from '../../shared/plugin-format.js';
 import type { BadMetric } from '../../shared/points-document.js';
 import { isNagiosState } from './formats/nagios-output.js';
+import { limitSentence } from './limits/limit-sentence.js';
+import type { BoundsEnd } from './limits/run-bounds.js';
 import { linePlace, type PluginOutput } from './plugin-output.js';
 import type { ProcessEnd } from './process-run.js';
 
@@ -20,7 +22,12 @@ const SIGNAL_VALUE = 128;
 const REASONS_SHOWN = 3;
 
 /** Judges a run that took place. Where several things are wrong, the one that explains the others is named. */
-export function verdictOf(task: RunTask, end: ProcessEnd, output: PluginOutput): RunVerdict {
+export function verdictOf(
+  task: RunTask,
+  end: ProcessEnd,
+  output: PluginOutput,
+  bounds: BoundsEnd,
+): RunVerdict {
   const plugin = `plugin ${task.pluginName}`;
   if (end.endedBy === 'timeout') return timeoutVerdict(plugin, task, end);
   if (end.endedBy === 'output') {
@@ -28,13 +35,15 @@ export function verdictOf(task: RunTask, end: ProcessEnd, output: PluginOutput):
     return { status: 'output', value: OUTPUT_VALUE, problem };
   }
   const { signal, code } = end.exit ?? {};
+  const limit = limitSentence(end, task, bounds);
+  const why = limit === undefined ? '' : `: ${limit}`;
   if (signal !== undefined) {
     const value = SIGNAL_VALUE + constants.signals[signal];
-    return { status: 'signal', value, problem: `${plugin} was ended by ${signal}` };
+    return { status: 'signal', value, problem: `${plugin} was ended by ${signal}${why}` };
   }
   const isAnswer = task.format === 'nagios' && isNagiosState(code);
   if (code !== undefined && code !== 0 && !isAnswer) {
-    return { status: 'exit', value: code, problem: `${plugin} exited with code ${code}` };
+    return { status: 'exit', value: code, problem: `${plugin} exited with code ${code}${why}` };
   }
   if (output.problem !== undefined) {
     return {

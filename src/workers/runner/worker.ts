@@ -1,10 +1,11 @@
 /** The file that the threads of the runner pool execute: takes a lane of the ring, then does tasks. */
 import { parentPort, threadId, workerData } from 'node:worker_threads';
-import { forwardingLog } from '../../shared/log.js';
+import { forwardingLog, type Log } from '../../shared/log.js';
 import type { PostOutcome, RunnerSetup, RunnerTask, RunOutcome } from '../../shared/messages.js';
 import { claimLane } from '../../shared/ring/lane-owner.js';
 import { LaneWriter } from '../../shared/ring/lane-writer.js';
 import { FileHashes } from './file-hashes.js';
+import { ProcessLimits } from './limits/process-limits.js';
 import { type Runner, runPlugin } from './plugin-run.js';
 import { takePost } from './post-task.js';
 
@@ -20,12 +21,20 @@ export default async function doTask(task: RunnerTask): Promise<RunOutcome | Pos
 }
 
 function startRunner(setup: RunnerSetup): Runner {
+  const log = forwardingLog(setup.logLevel, (line) => parentPort?.postMessage(line));
   return {
     setup,
     lane: new LaneWriter(setup.ring, waitForLane(setup)),
-    log: forwardingLog(setup.logLevel, (line) => parentPort?.postMessage(line)),
+    log,
+    limits: new ProcessLimits(log, (reason) => endThread(log, reason)),
     hashes: new FileHashes(),
   };
+}
+
+/** At once: whatever else this thread did, it would do as somebody else. The pool replaces it. */
+function endThread(log: Log, reason: string): never {
+  log.error({ part: 'runner' }, `a runner thread ends, as it could not get its own rights back: ${reason}`);
+  process.exit(1);
 }
 
 /** Blocks the thread meanwhile: it has nothing else to do, and the pool loads this file without waiting for promises. */

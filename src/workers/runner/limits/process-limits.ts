@@ -1,0 +1,135 @@
+import { readFileSync } from 'node:fs';
+import { codeOf, reasonOf } from '../../../shared/coded-error.js';
+import type { Log } from '../../../shared/log.js';
+import type { PluginUser, RunTask } from '../../../shared/messages.js';
+import type { Resource } from '../../../shared/native/abi.js';
+import { type CLibrary, type CLibraryFound, cLibrary } from '../../../shared/native/c-library.js';
+import { prlimit, type ResourceBounds, setpriority } from '../../../shared/native/process-calls.js';
+import { ThreadIdentity } from '../../../shared/native/thread-identity.js';
+import type { PluginLimits } from '../../../shared/plugin-limits.js';
+
+/** After the signal that a process gets at its limit of processor time it has this long, in seconds, before SIGKILL. */
+const CPU_GRACE_SECONDS = 1;
+
+/** What of a run the limits of its processes depend on. */
+export type LimitedRun = Pick<RunTask, 'limits' | 'user'>;
+
+const NO_CORE: ResourceBounds = { soft: 0, hard: 0 };
+
+/**
+ * Sets the limits of processes that run already: posix_spawn cannot give a child other limits than its parent's, and
+ * those of the agent, whose threads all share them, cannot be changed for a moment without harm. What a process does
+ * before is bounded by the agent's own limits; its children of that moment are looked for, see `boundFamily`.
+ *
+ * The bound on processes is not inherited from the agent either: as the kernel counts all processes of the user, a
+ * plugin that uses it up would then keep every other one from being started. This way only those fail that start more.
+ */
+export class ProcessLimits {
+  readonly #found: CLibraryFound;
+  readonly #log: Log;
+  readonly #rightsLost: (reason: string) => never;
+  #identity: ThreadIdentity | undefined;
+  /** Root without the capability, as in most containers: only a user may bound his own processes then. */
+  #asTheirUser = false;
+  /** What went wrong and was said already. */
+  readonly #said = new Set<string>();
+
+  /** @param rightsLost ends the thread, when it could not become itself again */
+  constructor(log: Log, rightsLost: (reason: string) => never, found: CLibraryFound = cLibrary()) {
+    this.#log = log;
+    this.#rightsLost = rightsLost;
+    this.#found = found;
+  }
+
+  /**
+   * Sets the limits of one process, as far as that is allowed; what is not is logged once.
+   * @param countsProcesses false where a cgroup counts them, which is more to the point
+   * @returns false when the process is gone
+   */
+  apply(pid: number, { limits, user }: LimitedRun, countsProcesses: boolean): boolean {
+    const { library } = this.#found;
+    if (library === undefined) {
+      this.#warnOnce(`the limits of plugins' processes cannot be set: ${this.#found.problem}`);
+      return true;
+    }
+    try {
+      this.#allowed(library, user, () => applyAll(library, pid, limits, countsProcesses));
+    } catch (error) {
+      if (codeOf(error) === 'ESRCH') return false;
+      if (codeOf(error) === 'rights-lost') this.#rightsLost(reasonOf(error));
+      this.#warnOnce(`not all limits of plugins can be set: ${reasonOf(error)}; ${WAY_OUT}`);
+    }
+    return true;
+  }
+
+  /** Does it as the agent, or as the process's own user where that is the only way. */
+  #allowed(library: CLibrary, user: PluginUser | undefined, work: () => void): void {
+    if (user !== undefined && this.#asTheirUser) {
+      this.#as(library, user, work);
+      return;
+    }
+    try {
+      work();
+    } catch (error) {
+      if (user === undefined || !['EPERM', 'EACCES'].includes(codeOf(error) ?? '')) throw error;
+      this.#as(library, user, work);
+      this.#asTheirUser = true;
+    }
+  }
+
+  #as(library: CLibrary, { uid, gid }: PluginUser, work: () => void): void {
+    this.#identity ??= new ThreadIdentity(library);
+    this.#identity.as({ uid, gid, groups: [] }, work);
+  }
+
+  #warnOnce(sentence: string): void {
+    if (this.#said.has(sentence)) return;
+    this.#said.add(sentence);
+    this.#log.warn({}, sentence);
+  }
+}
+
+/** Throws CodedError of the call that fails. */
+function applyAll(library: CLibrary, pid: number, limits: PluginLimits, countsProcesses: boolean): void {
+  const { cpuseconds, addressspace, openfiles, filesize, processes, nice } = limits;
+  const set = (resource: Resource, bound: ResourceBounds) => setBound(library, pid, resource, bound);
+  set('core', NO_CORE);
+  if (countsProcesses && processes !== 0) set('processes', { soft: processes, hard: processes });
+  if (cpuseconds !== 0) set('cpu', { soft: cpuseconds, hard: cpuseconds + CPU_GRACE_SECONDS });
+  if (addressspace !== 0) set('addressSpace', { soft: addressspace, hard: addressspace });
+  if (openfiles !== 0) set('openFiles', { soft: openfiles, hard: openfiles });
+  if (filesize !== 0) set('fileSize', { soft: filesize, hard: filesize });
+  if (nice !== 0) setpriority(library, pid, nice);
+}
+
+/** Only root may go beyond what the agent itself is bound to; for others that is the limit then. */
+function setBound(library: CLibrary, pid: number, resource: Resource, bound: ResourceBounds): void {
+  try {
+    prlimit(library, pid, resource, bound);
+  } catch (error) {
+    const own = codeOf(error) === 'EPERM' ? ownHardLimit(resource) : undefined;
+    if (own === undefined || bound.hard === 'unlimited' || bound.hard <= own) throw error;
+    prlimit(library, pid, resource, { soft: own, hard: own });
+  }
+}
+
+const WAY_OUT =
+  'a niceness below the own one takes root (CAP_SYS_NICE): give the agent that, or change the limit';
+
+const NAMES_IN_PROC: Readonly<Record<Resource, string>> = {
+  cpu: 'Max cpu time',
+  fileSize: 'Max file size',
+  core: 'Max core file size',
+  processes: 'Max processes',
+  openFiles: 'Max open files',
+  addressSpace: 'Max address space',
+};
+
+/** Undefined when there is none. */
+function ownHardLimit(resource: Resource): number | undefined {
+  const line = readFileSync('/proc/self/limits', 'utf8')
+    .split('\n')
+    .find((text) => text.startsWith(NAMES_IN_PROC[resource]));
+  const hard = line?.slice(NAMES_IN_PROC[resource].length).trim().split(/\s+/)[1];
+  return hard === undefined || hard === 'unlimited' ? undefined : Number(hard);
+}

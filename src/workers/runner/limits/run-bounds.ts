@@ -1,0 +1,125 @@
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { killProcesses, moveProcess, processesIn } from '../../../shared/cgroup-processes.js';
+import { reasonOf } from '../../../shared/coded-error.js';
+import type { Log } from '../../../shared/log.js';
+import type { RunTask } from '../../../shared/messages.js';
+import type { ProcessLimits } from './process-limits.js';
+
+/** What of a run says how it is bounded. */
+export type BoundedRun = Pick<RunTask, 'limits' | 'user' | 'cgroup' | 'pluginName' | 'namespace'>;
+
+/** How the bounds of a run turned out. */
+export interface BoundsEnd {
+  /** Processes that were left in the run's cgroup and were ended. */
+  readonly left: readonly number[];
+  /** Processes that the kernel ended as the run used too much memory. */
+  readonly outOfMemory: number;
+}
+
+/** Nothing was found. */
+export const NOTHING_LEFT: BoundsEnd = { left: [], outOfMemory: 0 };
+
+/** The bounds of one run. */
+export interface RunBounds {
+  /** Ends everything in the run's cgroup, whatever it has done to get away; nothing without one. */
+  kill(): void;
+  /** To be called when the run's process is gone: ends what it has left in its cgroup. */
+  end(): BoundsEnd;
+}
+
+/** A process that goes on starting others faster than they are bounded is left to its end. */
+const FAMILY_MAX = 1000;
+
+/**
+ * Bounds a run whose process was just started, and those that this has started in the moment since. A failure leaves
+ * the process unbounded, is logged, and ends no run.
+ */
+export function boundRun(pid: number, run: BoundedRun, limits: ProcessLimits, log: Log): RunBounds {
+  const { cgroup, pluginName: plugin, namespace } = run;
+  const logFailure = (what: string, error: unknown): void => {
+    log.warn({ plugin, namespace }, `plugin ${plugin} runs without its cgroup, ${what}: ${reasonOf(error)}`);
+  };
+  const killedBefore = cgroup === undefined ? 0 : outOfMemoryKills(cgroup.folder);
+  try {
+    boundFamily(pid, run, limits);
+  } catch (error) {
+    logFailure('into which its process could not be moved', error);
+  }
+  if (cgroup === undefined) return { kill: () => undefined, end: () => NOTHING_LEFT };
+  const { folder } = cgroup;
+  const attempt = <T>(work: () => T, otherwise: T): T => {
+    try {
+      return work();
+    } catch (error) {
+      logFailure('whose processes could not be ended', error);
+      return otherwise;
+    }
+  };
+  return {
+    kill: () => attempt(() => killProcesses(folder), undefined),
+    end: () =>
+      attempt(() => {
+        const found = processesIn(folder);
+        // Those of the process's own group have got a SIGKILL already.
+        const left = found.filter((member) => ![pid, undefined].includes(groupOf(member)));
+        if (found.length > 0) killProcesses(folder);
+        return { left, outOfMemory: outOfMemoryKills(folder) - killedBefore };
+      }, NOTHING_LEFT),
+  };
+}
+
+/** The process, and what it may have started before it was bounded. */
+function boundFamily(pid: number, run: BoundedRun, limits: ProcessLimits): void {
+  const { cgroup } = run;
+  const countsProcesses = cgroup?.controllers.includes('pids') !== true;
+  const family = [pid];
+  for (let next = 0; next < family.length && next < FAMILY_MAX; next += 1) {
+    const member = family[next] ?? pid;
+    const isThere = limits.apply(member, run, countsProcesses);
+    if (!isThere || (cgroup !== undefined && !moveProcess(cgroup.folder, member))) continue;
+    family.push(...childrenOf(member));
+  }
+}
+
+const TEXT = Buffer.allocUnsafeSlow(4096);
+
+/** Children of a process that has one thread yet. Read by hand: it is done for every run. */
+function childrenOf(pid: number): readonly number[] {
+  let file: number;
+  try {
+    file = openSync(`/proc/${pid}/task/${pid}/children`, 'r');
+  } catch {
+    // Gone, or a kernel that does not tell.
+    return [];
+  }
+  try {
+    const bytes = readSync(file, TEXT);
+    return bytes === 0 ? [] : TEXT.toString('latin1', 0, bytes).trim().split(' ').map(Number);
+  } catch {
+    return [];
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Undefined when the process is gone. */
+function groupOf(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** How often the kernel has ended a process of the cgroup for want of memory. */
+function outOfMemoryKills(cgroup: string): number {
+  try {
+    const text = readFileSync(join(cgroup, 'memory.events'), 'latin1');
+    return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
+  } catch {
+    // Without the controller there is no such file.
+    return 0;
+  }
+}
