@@ -123,8 +123,12 @@ export class RegistryServer {
   #wrongInReport(body: Record<string, unknown>): string | undefined {
     const wrong = wrongInReport(body);
     if (wrong !== undefined) return wrong;
-    const ids = new Set(Array.from(this.resources.values(), ({ id }) => id));
-    return list(body.uuid).every((id) => ids.has(String(id))) ? undefined : 'an unknown id in uuid';
+    const namespaces = list(body.ns).map((namespace) => this.resources.get(String(namespace)));
+    if (namespaces.includes(undefined)) return 'an unknown namespace in ns';
+    const ids = namespaces.map((resource) => resource?.id).filter((id) => id !== '');
+    if (ids.join() !== list(body.uuid).join()) return `uuid ${body.uuid} is not of ${body.ns}`;
+    if (!this.hosts.has(String(body.oldhostname))) return `no host ${body.oldhostname} is registered`;
+    return undefined;
   }
 
   #answerWell({ path, namespace, body }: Question, response: ServerResponse): void {
@@ -220,6 +224,9 @@ const REPORT_TEXTS = [
   'agenttype',
   'utime',
 ];
+/** Which agent it is, and on what it runs. */
+const REPORT_FILLED = ['version', 'goversion', 'agenttype'];
+const CLOCKS_APART_MAX_MS = 600_000;
 const REPORT_LISTS = ['uuid', 'ns', 'newiplist', 'oldiplist'];
 const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 
@@ -234,7 +241,14 @@ function wrongInReport(body: Record<string, unknown>): string | undefined {
   if (body.newhostname === '' || body.oldhostname === '') return 'a host name is empty';
   if (typeof body.update !== 'boolean') return 'update is neither true nor false';
   if (!RFC_3339.test(String(body.utime))) return `utime is not RFC 3339: ${body.utime}`;
-  return undefined;
+  if (Math.abs(Date.now() - Date.parse(String(body.utime))) > CLOCKS_APART_MAX_MS)
+    return `utime is ${body.utime}`;
+  if (!REPORT_FILLED.every((key) => body[key] !== '')) return 'a text that says what runs is empty';
+  const addresses = [...list(body.newiplist), ...list(body.oldiplist)].map(String);
+  if (!addresses.every((address) => isIP(address) > 0)) return `no addresses: ${addresses}`;
+  const isRenamed = body.newhostname !== body.oldhostname;
+  const isMoved = list(body.newiplist).toSorted().join() !== list(body.oldiplist).toSorted().join();
+  return body.update === (isRenamed || isMoved) ? undefined : `update is ${body.update}`;
 }
 
 function keysOf(body: Record<string, unknown>): string {
