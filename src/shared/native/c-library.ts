@@ -46,6 +46,8 @@ export interface CFunctions {
   kill(pid: number, signal: number): number;
   setpriority(which: number, id: number, nice: number): number;
   prctl(option: number, first: number, second: number, third: number, fourth: number): number;
+  /** Ends the process at once, with all its threads. */
+  _exit(status: number): void;
 }
 
 /** C functions, `syscall(2)` in the forms that are needed, and what else belongs to the machine. */
@@ -101,6 +103,7 @@ const SIGNATURES: Readonly<Record<keyof CFunctions, readonly [result: string, ar
   kill: ['int', ['int', 'int']],
   setpriority: ['int', ['int', 'uint', 'int']],
   prctl: ['int', ['int', 'ulong', 'ulong', 'ulong', 'ulong']],
+  _exit: ['void', ['int']],
 };
 
 /** The part of koffi that is used. */

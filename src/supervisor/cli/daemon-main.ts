@@ -19,10 +19,10 @@ try {
     foreground: false,
     onReady: (running) => tellStarter({ type: 'up', ...running }),
   });
-  await endProcess(exitCode);
+  endProcess(exitCode);
 } catch (error) {
   await tellStarter({ type: 'failed', message: reasonOf(error), code: codeOf(error) ?? 'failed' });
-  await endProcess(exitCodeOf(error));
+  endProcess(exitCodeOf(error));
 }
 
 /** Sends the one message, then lets go of the starter, which may be gone already. */

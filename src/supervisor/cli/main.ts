@@ -31,7 +31,7 @@ process.stdout.on('error', (error) => {
 // Nor is a terminal that is gone, or a file on a full disk, for an agent that has still work to do.
 process.stderr.on('error', () => {});
 
-await endProcess(await runCommandLine(process.argv.slice(2)));
+endProcess(await runCommandLine(process.argv.slice(2)));
 
 /** Resolves to the exit status. */
 async function runCommandLine(words: readonly string[]): Promise<number> {
