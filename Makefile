@@ -30,6 +30,7 @@ check: build ## check format, lint and types
 	@NO_COLOR=1 node_modules/.bin/biome ci .
 
 bench: build ## measure, print a table and write a JSON file; PART="posts idle": some parts only
+	@test/nsqd/build
 	@code=0; node dist/test/bench/main.js $(PART) || code=$$?; \
 	  $(if $(PART),,sh test/bench/compare || code=$$?;) exit $$code
 

@@ -274,6 +274,27 @@ test('stop -m clean removes the folders that the agent made, when nothing is lef
   assert.equal(again.code, 0, again.stderr);
 });
 
+test('stop -m clean removes folders above them that the agent made, too, but none that was there', async (context) => {
+  const setting = makeSetting(context);
+  const { folder } = setting;
+  mkdirSync(join(folder, 'there'));
+  const environment = {
+    AGENT_AGENT_PLUGINSDIR: join(folder, 'new/agent/plugins'),
+    AGENT_AGENT_STATEDIR: join(folder, 'new/agent/state'),
+    AGENT_AGENT_RUNDIR: join(folder, 'there/new/run'),
+  };
+  for (let run = 0; run < 2; run += 1) {
+    const agent = startCall(context, ['start', '-f', setting.file], environment);
+    await agent.says(/running with pid/);
+    agent.process.kill('SIGTERM');
+    await agent.ended;
+  }
+  const stop = await call(context, ['stop', '-f', setting.file, '-m', 'clean'], environment);
+  assert.equal(stop.code, 0, stop.stderr);
+  assert.deepEqual(readdirSync(folder).sort(), ['agent.toml', 'log', 'out', 'registry.json', 'there']);
+  assert.deepEqual(readdirSync(join(folder, 'there')), []);
+});
+
 test('stop -m clean works after kill -9', async (context) => {
   const setting = makeSetting(context);
   const agent = await startInForeground(context, setting);

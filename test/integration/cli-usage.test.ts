@@ -60,8 +60,6 @@ for (const [words, sentence] of [
   [['start', '-f', 'a', '-f', 'b'], /-f is given 2 times/],
   [['start', '-f', 'a', '--daemn'], /no option --daemn, did you mean --daemon\?/],
   [['start', '-f', 'a', '--daemon=yes'], /--daemon takes no value/],
-  [['start', '-f', 'a', '-c', 'outputs.conf'], /Golang output plugins \(-c\) are not in this version yet/],
-  [['check', '-f', 'a', '-c', 'outputs.conf'], /Golang output plugins \(-c\) are not in this version yet/],
   [['check'], /check needs its configuration/],
   [['stop', '-m', 'wipe'], /no mode "wipe" \(-m\); the only one is "clean"/],
   [['stop', 'now'], /"now" is one word too many/],

@@ -4,7 +4,12 @@ import type { TestContext } from 'node:test';
 import type { Loss } from '../../src/shared/messages.js';
 import type { GoOutputSettings, OutputSettings, SpoolSettings } from '../../src/shared/output-settings.js';
 import type { GoPluginStatus } from '../../src/shared/output-status.js';
-import { encodeMetrics } from '../../src/shared/points-document.js';
+import {
+  encodeMetrics,
+  encodePoint,
+  type FieldValue,
+  type PointsDocument,
+} from '../../src/shared/points-document.js';
 import type { OutputFeed } from '../../src/workers/publisher/feeds/output-feed.js';
 import { openFeed } from '../../src/workers/publisher/open-feed.js';
 import { OutputHosts } from '../../src/workers/publisher/outputs/go/output-hosts.js';
@@ -40,7 +45,12 @@ export class GoFeeds {
     this.folder = spool?.folder ?? temporaryFolder(t);
     const { log, lines } = recordingLog();
     this.lines = lines;
-    const hosts = new OutputHosts(log);
+    const hosts = new OutputHosts(log, {
+      crashBaseMs: 50,
+      crashCapMs: 500,
+      failureBaseMs: 200,
+      failureCapMs: 1000,
+    });
     const all = outputs.map((output, place) => this.#settings(output, place));
     const setup = {
       ring: new SharedArrayBuffer(8),
@@ -59,23 +69,40 @@ export class GoFeeds {
   }
 
   /** Gives all feeds a document of points with these values, named `metric`. */
-  take(values: readonly (number | string)[], namespace = 'web.shop'): void {
+  take(values: readonly FieldValue[], namespace = 'web.shop'): void {
+    const metrics = values.map((value) => metricOf(value, { role: 'web' }));
+    for (const document of documentsOf(metrics, namespace, 1_000_000))
+      this.#takeDocument(document, namespace);
+  }
+
+  /** The same, in one document however long it gets. */
+  takeLarge(values: readonly FieldValue[]): void {
+    const metrics = values.map((value) => metricOf(value, {}));
+    for (const document of documentsOf(metrics, 'web.shop', 16_000_000))
+      this.#takeDocument(document, 'web.shop');
+  }
+
+  /** A point of value 1 with these tags. */
+  takeTagged(tags: Readonly<Record<string, string>>): void {
+    for (const document of documentsOf([metricOf(1, tags)], 'web.shop', 10_000))
+      this.#takeDocument(document, 'web.shop');
+  }
+
+  /** The point that says how a run of a plugin went. */
+  takeRun(): void {
+    const fields = { value: 0, duration: 12.5, points: 3 };
+    const point = { measurement: 'plugin.load', timestamp: 1_700_000_000, tags: { status: 'ok' }, fields };
+    this.#takeDocument(encodePoint(point, 'web.shop', 'db1'), 'web.shop');
+  }
+
+  #takeDocument({ text, points }: PointsDocument, namespace: string): void {
     const name = `record ${this.#taken}`;
     this.#taken += 1;
-    const metrics = values.map((value) => ({
-      name: 'metric',
-      value,
-      timestamp: 1_700_000_000,
-      tags: { role: 'web' },
-    }));
-    const settings = { database: namespace, measurementPrefix: '', host: 'db1', maxBytes: 1_000_000 };
-    for (const { text, points } of encodeMetrics(metrics, settings, 0).documents) {
-      for (const feed of this.feeds) {
-        feed.take({ namespace, points, document: Buffer.from(text) }, (loss) => {
-          if (loss) this.losses.push(loss);
-          else this.secured.push(name);
-        });
-      }
+    for (const feed of this.feeds) {
+      feed.take({ namespace, points, document: Buffer.from(text) }, (loss) => {
+        if (loss) this.losses.push(loss);
+        else this.secured.push(name);
+      });
     }
   }
 
@@ -128,34 +155,53 @@ export class GoFeeds {
       calls: join(this.folder, 'calls'),
       ...properties,
     };
-    return {
-      name: 'go',
-      bufferSize: 100_000,
-      library: some.library ?? builtGoOutput('behaves'),
-      problem: undefined,
-      pluginName: '',
-      reservedKeys: [],
-      match: undefined,
-      matchRegex: undefined,
-      topicPrefix: 'collect.',
-      format: 'nested',
-      flushMs: 20,
-      graceMs: 5000,
-      workers: 1,
-      retryLimit: 1,
-      retryBaseMs: 10,
-      retryCapMs: 50,
-      flushTimeoutMs: 60_000,
-      deadLetterFile: undefined,
-      logLevel: 'info',
-      logSuppressIntervalMs: 0,
-      storageLimitBytes: undefined,
-      hostEnvironment: {},
-      ...some,
-      alias,
-      properties: Object.entries(own),
-    };
+    const settings = goSettings(alias);
+    const library = some.library ?? builtGoOutput('behaves');
+    return { ...settings, ...some, alias, library, properties: Object.entries(own) };
   }
+}
+
+/** Settings that are fit for tests; the library is missing. */
+export function goSettings(alias: string): GoOutputSettings & Pick<OutputSettings, 'alias' | 'bufferSize'> {
+  return {
+    alias,
+    name: 'go',
+    bufferSize: 100_000,
+    library: '',
+    problem: undefined,
+    pluginName: '',
+    properties: [],
+    reservedKeys: [],
+    match: undefined,
+    matchRegex: undefined,
+    topicPrefix: 'collect.',
+    format: 'nested',
+    flushMs: 20,
+    graceMs: 5000,
+    workers: 1,
+    retryLimit: 1,
+    retryBaseMs: 10,
+    retryCapMs: 50,
+    flushTimeoutMs: 60_000,
+    deadLetterFile: undefined,
+    logLevel: 'info',
+    logSuppressIntervalMs: 0,
+    storageLimitBytes: undefined,
+    hostEnvironment: {},
+  };
+}
+
+function metricOf(value: FieldValue, tags: Readonly<Record<string, string>>) {
+  return { name: 'metric', value, timestamp: 1_700_000_000, tags };
+}
+
+function documentsOf(
+  metrics: readonly object[],
+  namespace: string,
+  maxBytes: number,
+): readonly PointsDocument[] {
+  const settings = { database: namespace, measurementPrefix: '', host: 'db1', maxBytes };
+  return encodeMetrics(metrics, settings, 0).documents;
 }
 
 /** The lines of a file; none when it is not there. */

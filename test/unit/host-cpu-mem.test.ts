@@ -71,6 +71,17 @@ describe('CPU', () => {
     );
   });
 
+  it('looks at thousands of processes seldom enough, and counts them all the same', async (t) => {
+    const host = new LargeHost(t, { processes: 5000 });
+    const rounds = new RecordedRounds(cpu, host.places);
+    const values = valuesOf(await rounds.round());
+    assert.deepEqual([values['ps.total.num'], values['ps.running.num']], [5000, 100]);
+    const soon = valuesOf(await rounds.round(0.001));
+    assert.deepEqual([soon['ps.total.num'], soon['ps.running.num']], [5000, undefined]);
+    const later = valuesOf(await rounds.round(61));
+    assert.deepEqual([later['ps.total.num'], later['ps.running.num']], [5000, 100]);
+  });
+
   it('lives without any of its files', async (t) => {
     const host = new RecordedHost(t, 'vm');
     host.remove('proc');

@@ -22,6 +22,7 @@ const PARTS = [
   'metrics',
   'http',
   'demo',
+  'go-library',
   'config',
   'git',
   'log',

@@ -2,23 +2,27 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CodedError, reasonOf } from '../../shared/coded-error.js';
 import type { Config, OutputTable } from '../config/config.js';
+import { problemList } from '../config/config-problem.js';
+import type { GoOutput } from '../lifecycle/go-output-settings.js';
 import { resolvePluginsUser } from '../lifecycle/plugins-user.js';
+import { prepareConfig } from '../lifecycle/prepared-config.js';
 import { withoutCredentials } from '../log/credentials.js';
 import type { Command, CommandOptions } from './command.js';
 import { EXIT } from './exit-code.js';
-import { FILE_OPTION, loadConfigOf, OUTPUTS_OPTION, printWarnings, refuseOutputs } from './file-option.js';
+import { FILE_OPTION, loadConfigOf, OUTPUTS_OPTION, printWarnings, readOutputsOf } from './file-option.js';
 
 /** `agent check` */
 export const checkCommand: Command = {
   name: 'check',
   summary: 'say what is wrong with a configuration, or what would run',
-  help: `agent check -f FILE
+  help: `agent check -f FILE [-c FILE]
 
 Reads the configuration FILE as "start" does and prints all problems, each with line and key; or "ok" and what would
-run. Starts nothing and writes nothing.
+run. Starts nothing and writes nothing; only the libraries of Golang output plugins are loaded, each in a throw-away
+process, to see which name it registers.
 
   -f, --file FILE     the configuration
-  -c, --outputs FILE  configuration of Golang output plugins; not in this version yet
+  -c, --outputs FILE  Golang output plugins: a configuration of Fluent Bit, in its classic or YAML form
 
 Example:
   agent check -f /etc/agent/agent.toml && agent start -f /etc/agent/agent.toml
@@ -29,9 +33,13 @@ Exit status: 0 ok, 2 something is wrong.`,
 };
 
 async function check(options: CommandOptions): Promise<number> {
-  refuseOutputs(options);
-  const loaded = loadConfigOf(checkCommand, options);
+  const loaded = await prepareConfig(
+    loadConfigOf(checkCommand, options),
+    readOutputsOf(options),
+    process.env,
+  );
   printWarnings(loaded);
+  if (loaded.failures.length > 0) throw new CodedError('config', problemList(loaded.failures));
   const { config } = loaded;
   const plugins = describePlugins(config);
   const rundirProblem = folderProblem(config.agent.rundir);
@@ -42,7 +50,8 @@ async function check(options: CommandOptions): Promise<number> {
     ['HTTP on', `${config.agent.listen}, and a unix socket in ${config.agent.rundir}`],
     ['registry', withoutCredentials(config.agent.registryaddr)],
     ['plugins', plugins],
-    ...[config.output, ...config.outputs].map((output) => ['points to', describeOutput(output)] as const),
+    ...[config.output, ...config.outputs].flatMap(describeOutput).map((text) => ['points to', text] as const),
+    ...loaded.goOutputs.map((output) => ['points to', describeGoOutput(output)] as const),
     ['state in', config.agent.statedir],
     ['spool', describeSpool(config.spool)],
     ['log', `${join(config.log.logdir, 'agent.log')}, from ${config.log.loglevel.toUpperCase()}`],
@@ -66,7 +75,8 @@ function describePlugins({ agent, runner }: Config): string {
   }
 }
 
-function describeOutput(output: OutputTable): string {
+/** Nothing of a Golang output plugin, whose library is known only to its settings. */
+function describeOutput(output: OutputTable): string | readonly string[] {
   const alias = output.alias === output.name ? '' : ` ("${output.alias}")`;
   switch (output.name) {
     case 'nsq':
@@ -77,7 +87,15 @@ function describeOutput(output: OutputTable): string {
       return `the file ${output.path}${alias}`;
     case 'stdout':
       return `stdout${alias}`;
+    case 'go':
+      return [];
   }
+}
+
+function describeGoOutput({ alias, pluginName, library, match, matchRegex }: GoOutput): string {
+  const pattern = matchRegex === undefined ? match : `/${matchRegex}/`;
+  const tags = pattern === undefined ? 'all tags' : `tags ${pattern}`;
+  return `the plugin ${pluginName} of ${library}, ${tags}${alias === pluginName ? '' : ` ("${alias}")`}`;
 }
 
 function describeServers({ servers, lookupd }: OutputTable): string {

@@ -33,7 +33,7 @@ export async function cleanUp(
   const folders = record === undefined ? configured : foldersOf(record);
   const { pluginsdir, statedir, spooldir } = folders;
   const logdir = record?.logdir;
-  const made = new Set(record?.madeFolders);
+  const made = record?.madeFolders ?? [];
   const hold = holdRunFolder(rundir, record, folders);
   try {
     const lines = [
@@ -41,7 +41,7 @@ export async function cleanUp(
       removedLine('state file', await removeStateFiles(statedir), statedir),
       ...spoolLines(await removeSpools(spooldir), spooldir),
     ];
-    for (const folder of [pluginsdir, spooldir, statedir]) if (made.has(folder)) removeEmptyFolder(folder);
+    removeEmptyFolders(made, [pluginsdir, spooldir, statedir]);
     if (logdir !== undefined) lines.push(`log files stay in ${logdir}`);
     return lines;
   } catch (error) {
@@ -49,7 +49,7 @@ export async function cleanUp(
   } finally {
     hold?.release();
     if (hold !== undefined) removeRunFiles(rundir);
-    if (made.has(rundir)) removeEmptyFolder(rundir);
+    removeEmptyFolders(made, [rundir]);
   }
 }
 
@@ -102,6 +102,12 @@ function removeRunFiles(rundir: string): void {
     const isOwn = RUN_FOLDER_FILES.some((file) => name === file || name.startsWith(`${file}.`));
     if (isOwn) rmSync(join(rundir, name), { force: true });
   }
+}
+
+/** Those of the made folders that are a target or above one, the deepest first. */
+function removeEmptyFolders(made: readonly string[], targets: readonly string[]): void {
+  const wanted = made.filter((folder) => targets.some((target) => `${target}/`.startsWith(`${folder}/`)));
+  for (const folder of wanted.sort((one, other) => other.length - one.length)) removeEmptyFolder(folder);
 }
 
 function removeEmptyFolder(folder: string): void {

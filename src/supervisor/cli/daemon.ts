@@ -10,12 +10,14 @@ export type RunningDaemon = Extract<DaemonMessage, { readonly type: 'up' }>;
 /**
  * Starts the agent in a session of its own, and waits until it is up or has failed.
  * @param file absolute path of the configuration
+ * @param outputsFile absolute path of that of Golang output plugins, if there is one
  * @throws CodedError with the code and the sentence of what kept it from starting
  */
-export async function startDaemon(file: string): Promise<RunningDaemon> {
+export async function startDaemon(file: string, outputsFile: string | undefined): Promise<RunningDaemon> {
   const program = fileURLToPath(new URL('./daemon-main.js', import.meta.url));
   // The channel is the only thing that ties it to this process, and it closes it when it is up.
-  const child = spawn(process.execPath, [...process.execArgv, program, '-f', file], {
+  const files = ['-f', file, ...(outputsFile === undefined ? [] : ['-c', outputsFile])];
+  const child = spawn(process.execPath, [...process.execArgv, program, ...files], {
     detached: true,
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });

@@ -3,6 +3,7 @@ import { CodedError, codeOf } from '../../shared/coded-error.js';
 import { asClientAddress, formatHostPort, parseHostPort } from '../../shared/host-port.js';
 import { loadConfig } from '../config/load-config.js';
 import { DEMO_NAMESPACE, type DemoFolder, makeDemoFolder, putNodeInPath } from '../demo/demo-folder.js';
+import { prepareConfig } from '../lifecycle/prepared-config.js';
 import type { Command, CommandOptions } from './command.js';
 import { EXIT } from './exit-code.js';
 import { runAgent } from './run-agent.js';
@@ -74,7 +75,7 @@ async function untilSignalsAreIn(): Promise<void> {
 async function runDemo(listen: string, folder: DemoFolder, watch: StopWatch): Promise<number> {
   putNodeInPath(process.env);
   const loaded = loadConfig(folder.configFile, withoutOverrides(process.env));
-  const run = runAgent(loaded, {
+  const run = runAgent(await prepareConfig(loaded, undefined, {}), {
     foreground: true,
     onReady: ({ tcpAddress }) => process.stderr.write(invitation(folder, tcpAddress)),
   });

@@ -1,11 +1,11 @@
-import { CodedError } from '../../shared/coded-error.js';
+import { type OutputsFile, readOutputsFile } from '../config/fluent-bit/outputs-file.js';
 import { type AgentFolders, type LoadedConfig, loadConfig, loadFolders } from '../config/load-config.js';
 import { type Command, type CommandOptions, requiredText } from './command.js';
 
 /** `-f FILE`, the agent's configuration. */
 export const FILE_OPTION = { file: { type: 'string', short: 'f' } } as const;
 
-/** `-c OUTPUTS`, the configuration of output plugins. */
+/** `-c OUTPUTS`, the configuration of Golang output plugins. */
 export const OUTPUTS_OPTION = { outputs: { type: 'string', short: 'c' } } as const;
 
 /**
@@ -25,16 +25,15 @@ export function loadFoldersOf(command: Command, options: CommandOptions): AgentF
 }
 
 /** Says on stderr what is odd about the configuration but no error. */
-export function printWarnings({ warnings }: LoadedConfig): void {
+export function printWarnings({ warnings }: Pick<LoadedConfig, 'warnings'>): void {
   for (const warning of warnings) process.stderr.write(`agent: warning: ${warning}\n`);
 }
 
-/** @throws CodedError `usage` when `-c` is given */
-export function refuseOutputs(options: CommandOptions): void {
-  if (!options.given('outputs')) return;
-  throw new CodedError(
-    'usage',
-    'Golang output plugins (-c) are not in this version yet; leave -c out, and choose with [output] name ' +
-      'where points go',
-  );
+/**
+ * Reads the configuration of `-c`; undefined when it is not given. Loads no library.
+ * @throws CodedError `config`
+ */
+export function readOutputsOf(options: CommandOptions): OutputsFile | undefined {
+  const path = options.text('outputs');
+  return path === undefined ? undefined : readOutputsFile(path, process.env);
 }

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { reasonOf } from '../../shared/coded-error.js';
 import type { Log } from '../../shared/log.js';
 import type { DrainOutcome } from '../../shared/messages.js';
@@ -8,6 +9,7 @@ import type { LoadedConfig } from '../config/load-config.js';
 import { type RunningAgent, startAgent } from '../lifecycle/agent.js';
 import { agentVersion } from '../lifecycle/agent-version.js';
 import { resolvePluginsUser } from '../lifecycle/plugins-user.js';
+import type { PreparedConfig } from '../lifecycle/prepared-config.js';
 import { RunFolder, readRunFolder } from '../lifecycle/run-folder.js';
 import type { RunRecord } from '../lifecycle/run-record.js';
 import { AgentLog } from '../log/agent-log.js';
@@ -36,7 +38,7 @@ const STOP_BOUND_MS = 50_000;
  * Resolves to the exit status.
  * @throws CodedError when it could not be started
  */
-export async function runAgent(loaded: LoadedConfig, options: RunAgentOptions): Promise<number> {
+export async function runAgent(loaded: PreparedConfig, options: RunAgentOptions): Promise<number> {
   const { agent, log: logTable, runner } = loaded.config;
   const log = openLog(logTable, options.foreground);
   // Before anything is acquired, so that a signal cannot end the process with something left behind.
@@ -51,7 +53,7 @@ export async function runAgent(loaded: LoadedConfig, options: RunAgentOptions): 
 }
 
 async function runWithFolder(
-  loaded: LoadedConfig,
+  loaded: PreparedConfig,
   options: RunAgentOptions,
   { log, watch }: Omit<Run, 'runFolder'>,
 ): Promise<number> {
@@ -92,11 +94,12 @@ interface Run {
 }
 
 async function runUntilStopped(
-  loaded: LoadedConfig,
+  loaded: PreparedConfig,
   { foreground, onReady }: RunAgentOptions,
   { runFolder, log, watch }: Run,
 ): Promise<number> {
   for (const warning of loaded.warnings) log.warn({}, warning);
+  for (const failure of loaded.failures) log.error({}, failure);
   // From the request on, also while the agent is still starting.
   let backstop: NodeJS.Timeout | undefined;
   void watch.asked.then(() => {
@@ -185,13 +188,16 @@ function recordOf({ config, file }: LoadedConfig): RunRecord {
   };
 }
 
-/** Folders that this run, or the one before it on the same run folder, did not find but make. */
+/** Folders that this run, or the one before it on the same run folder, did not find but make; those above them, too. */
 function foldersToMake({ agent, spool }: Config, last: RunRecord | undefined): string[] {
-  const wasMade = (folder: string) => last?.madeFolders.includes(folder) === true;
-  return [
-    ...[agent.pluginsdir, agent.statedir, agent.rundir].filter(
-      (folder) => !existsSync(folder) || wasMade(folder),
-    ),
-    ...[spool.dir].filter((folder) => (spool.mode !== 'off' && !existsSync(folder)) || wasMade(folder)),
-  ];
+  const known = new Set(last?.madeFolders);
+  const used = [agent.pluginsdir, agent.statedir, agent.rundir];
+  if (spool.mode !== 'off' || known.has(spool.dir)) used.push(spool.dir);
+  const all = new Set(used.flatMap((folder) => [folder, ...foldersAbove(folder)]));
+  return [...all].filter((folder) => known.has(folder) || !existsSync(folder));
+}
+
+function foldersAbove(folder: string): string[] {
+  const above = dirname(folder);
+  return above === folder ? [] : [above, ...foldersAbove(above)];
 }

@@ -1,23 +1,24 @@
 import { resolvePluginsUser } from '../lifecycle/plugins-user.js';
+import { prepareConfig } from '../lifecycle/prepared-config.js';
 import { alreadyRunning, readRunFolder } from '../lifecycle/run-folder.js';
 import type { Command, CommandOptions } from './command.js';
 import { startDaemon } from './daemon.js';
 import { EXIT } from './exit-code.js';
-import { FILE_OPTION, loadConfigOf, OUTPUTS_OPTION, printWarnings, refuseOutputs } from './file-option.js';
+import { FILE_OPTION, loadConfigOf, OUTPUTS_OPTION, printWarnings, readOutputsOf } from './file-option.js';
 import { runAgent } from './run-agent.js';
 
 /** `agent start` */
 export const startCommand: Command = {
   name: 'start',
   summary: 'start the agent; in the foreground, or in the background with --daemon',
-  help: `agent start -f FILE [--daemon]
+  help: `agent start -f FILE [-c FILE] [--daemon]
 
 Starts the agent with the configuration FILE (TOML; deploy/agent.sample.toml shows every key).
 Everything that is wrong with it is said before anything is started.
 
   -f, --file FILE     the configuration
       --daemon        start in the background: returns when the agent is up, and prints its pid and addresses
-  -c, --outputs FILE  configuration of Golang output plugins; not in this version yet
+  -c, --outputs FILE  Golang output plugins beside [output]: a configuration of Fluent Bit, in its classic or YAML form
 
 In the foreground Ctrl-C (SIGINT) or SIGTERM ends it: running plugins are ended, points on their way are delivered.
 One agent runs per run folder ([agent] rundir): a second start is refused with the pid of the first.
@@ -25,6 +26,7 @@ One agent runs per run folder ([agent] rundir): a second start is refused with t
 Examples:
   agent start -f deploy/agent.sample.toml
   agent start -f /etc/agent/agent.toml --daemon
+  agent start -f /etc/agent/agent.toml -c /etc/agent/outputs.conf
   AGENT_LOG_LOGLEVEL=DEBUG agent start -f agent.toml
 
 Exit status: 0 it ran and was stopped (with --daemon: it is up), 1 failure, 2 wrong call or configuration.`,
@@ -33,18 +35,19 @@ Exit status: 0 it ran and was stopped (with --daemon: it is up), 1 failure, 2 wr
 };
 
 async function start(options: CommandOptions): Promise<number> {
-  refuseOutputs(options);
   const loaded = loadConfigOf(startCommand, options);
+  const outputsFile = readOutputsOf(options);
   const { agent, runner } = loaded.config;
   resolvePluginsUser(agent.pluginsuser, runner.allowroot);
   if (!options.given('daemon')) {
-    return runAgent(loaded, { foreground: true, onReady: (running) => printUp(process.stderr, running) });
+    const prepared = await prepareConfig(loaded, outputsFile, process.env);
+    return runAgent(prepared, { foreground: true, onReady: (running) => printUp(process.stderr, running) });
   }
-  // The agent in the background writes them to its log.
-  printWarnings(loaded);
+  // The agent in the background writes them to its log, and has the libraries of plugins register.
+  printWarnings({ warnings: [...loaded.warnings, ...(outputsFile?.warnings ?? [])] });
   const state = readRunFolder(agent.rundir);
   if (state.kind === 'running') throw alreadyRunning(state.record);
-  printUp(process.stdout, await startDaemon(loaded.file));
+  printUp(process.stdout, await startDaemon(loaded.file, outputsFile?.file));
   return EXIT.ok;
 }
 

@@ -33,7 +33,12 @@ export function problemsMessage(
   const placed = problems
     .map((problem) => ({ line: lineFor(problem, source), text: problemLine(file, source, problem) }))
     .sort((left, right) => left.line - right.line);
-  const lines = [...new Set([...placed.map(({ text }) => text), ...others])].map(printable);
+  return problemList([...placed.map(({ text }) => text), ...others]);
+}
+
+/** One message of some problems, each a sentence with its place: a line each, the first forty of them. */
+export function problemList(problems: readonly string[]): string {
+  const lines = [...new Set(problems)].map(printable);
   const shown = lines.slice(0, SHOWN_MAX);
   if (lines.length > SHOWN_MAX) shown.push(`… and ${lines.length - SHOWN_MAX} more`);
   return lines.length === 1

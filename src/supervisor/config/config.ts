@@ -1,13 +1,14 @@
 import type { HostTypeName } from '../../shared/host-types.js';
 import type { LogLevel } from '../../shared/log.js';
+import type { GoOutputSettings, PluginLogLevel, RetryLimit } from '../../shared/output-settings.js';
 import type { PluginLimits } from '../../shared/plugin-limits.js';
 import type { GitProtocol } from '../git/git-protocol.js';
 
 /** Where the points can go. */
 export const OUTPUT_NAMES = ['nsq', 'influxdb', 'stdout', 'file'] as const;
 
-/** One of them. */
-export type OutputName = (typeof OUTPUT_NAMES)[number];
+/** One of them, or a Golang output plugin, which only a further output can be. */
+export type OutputName = (typeof OUTPUT_NAMES)[number] | 'go';
 
 /** How messages to nsqd are compressed. */
 export const COMPRESSIONS = ['none', 'deflate', 'snappy'] as const;
@@ -38,7 +39,7 @@ export interface Config {
   readonly agent: AgentTable;
   readonly output: FirstOutputTable;
   /** Further outputs: the tables `[[outputs]]`, in the order of the file. */
-  readonly outputs: readonly OutputTable[];
+  readonly outputs: readonly FurtherOutputTable[];
   readonly spool: SpoolTable;
   readonly log: LogTable;
   readonly http: HttpTable;
@@ -137,6 +138,36 @@ export interface FirstOutputTable extends OutputTable {
   /** Bytes of one message, at most. */
   readonly maxmessagesize: number;
   readonly plugins_file: string;
+}
+
+/** One of `[[outputs]]`. */
+export interface FurtherOutputTable extends OutputTable, GoOutputKeys {}
+
+/** Keys of an output that is a Golang output plugin; what has no value of its own is null. */
+export interface GoOutputKeys {
+  /** The name that the library registers; empty: whichever it is. */
+  readonly plugin: string;
+  /** Its file; empty: that of `[output] plugins_file` which registers the name. */
+  readonly library: string;
+  readonly match: string | null;
+  readonly match_regex: string | null;
+  readonly retry_limit: RetryLimit | null;
+  readonly workers: number | null;
+  readonly log_level: PluginLogLevel | null;
+  /** Milliseconds. */
+  readonly log_suppress_interval: number | null;
+  /** Bytes. */
+  readonly storage: { readonly total_limit_size: number | null };
+  readonly format: GoOutputSettings['format'] | null;
+  /** Seconds. */
+  readonly flush: number;
+  readonly grace: number;
+  readonly flush_timeout: number | null;
+  readonly dead_letter_file: string;
+  /** Variables of the process that loads the library. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** The plugin's own keys. */
+  readonly properties: Readonly<Record<string, string>>;
 }
 
 /** `[spool]`: where points wait on disk. */

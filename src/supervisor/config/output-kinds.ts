@@ -1,6 +1,6 @@
-import type { OutputName, OutputTable } from './config.js';
+import type { FurtherOutputTable, OutputName } from './config.js';
 
-type OutputKey = keyof OutputTable;
+type OutputKey = keyof FurtherOutputTable;
 
 const KEYS_OF_EVERY_KIND: readonly OutputKey[] = ['name', 'alias', 'buffersize'];
 
@@ -37,6 +37,25 @@ const KEYS_BY_KIND: Readonly<Record<OutputName, readonly OutputKey[]>> = {
   ],
   stdout: [],
   file: ['path'],
+  go: [
+    'plugin',
+    'library',
+    'properties',
+    'match',
+    'match_regex',
+    'format',
+    'topicprefix',
+    'flush',
+    'grace',
+    'flush_timeout',
+    'workers',
+    'retry_limit',
+    'dead_letter_file',
+    'storage',
+    'log_level',
+    'log_suppress_interval',
+    'environment',
+  ],
 };
 
 /** The keys that mean something to outputs of a kind. */

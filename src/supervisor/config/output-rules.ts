@@ -1,11 +1,12 @@
 import type { Config, OutputTable } from './config.js';
 import { isFolderWithin } from './folder-rules.js';
+import { goOutputProblems } from './go-output-rules.js';
 import { keysOfKind } from './output-kinds.js';
 import type { KeyName, RuleContext, RuleProblem } from './rule-problem.js';
 import { pemFileProblem, privateKeyFileProblem, secretFileProblem } from './secret-file.js';
 
 /** Outputs in all, `[output]` included: each takes memory, disk and connections of its own. */
-const OUTPUTS_MAX = 16;
+export const OUTPUTS_MAX = 16;
 
 /** What is wrong with the outputs, each by itself and all of them together. */
 export function outputProblems(config: Config, context: RuleContext): readonly RuleProblem[] {
@@ -18,7 +19,7 @@ export function outputProblems(config: Config, context: RuleContext): readonly R
     ...sameTargetProblems(outputs),
     ...countProblems(outputs),
     ...outputs.flatMap((placed) => spoolProblems(placed, config)),
-    ...laterProblems(config),
+    ...goOutputProblems(config),
   ];
 }
 
@@ -54,6 +55,7 @@ function kindProblems(placed: PlacedOutput): readonly RuleProblem[] {
     case 'file':
       return missing(placed, 'path', 'is missing: name = "file" needs the path of the file to write');
     case 'stdout':
+    case 'go':
       return [];
   }
 }
@@ -229,11 +231,4 @@ function spoolProblems({ output, key }: PlacedOutput, { spool }: Config): readon
   if (output.name !== 'file' || output.path === '' || !isFolderWithin(output.path, spool.dir)) return [];
   const sentence = `must not lie in ${spool.dir}: that folder holds nothing but the spool`;
   return [{ keys: [key('path'), key('name'), 'spool.dir'], sentence }];
-}
-
-/** Keys that are there for what comes next: to pass over them in silence would be a lie. */
-function laterProblems({ output }: Config): readonly RuleProblem[] {
-  if (output.plugins_file === '') return [];
-  const sentence = 'Golang output plugins are not in this version yet: leave it ""';
-  return [{ keys: ['output.plugins_file'], sentence }];
 }

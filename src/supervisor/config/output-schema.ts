@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { isHostName } from '../../shared/host-port.js';
-import { COMPRESSIONS, type FirstOutputTable, OUTPUT_NAMES, type OutputTable } from './config.js';
+import {
+  COMPRESSIONS,
+  type FirstOutputTable,
+  type FurtherOutputTable,
+  OUTPUT_NAMES,
+  type OutputTable,
+} from './config.js';
+import { goOutputKeys } from './go-output-schema.js';
 import {
   databaseAddress,
   lookupdAddress,
@@ -27,8 +34,28 @@ export function firstOutputSchema(base: PathBase) {
 /** The tables `[[outputs]]`. */
 export function furtherOutputsSchema(base: PathBase) {
   const sentence = 'must be tables: for each output a line [[outputs]] with two brackets, and its keys below';
-  const further = table(outputKeys(base), 'must be a table: a line [[outputs]], and its keys below');
-  return z.array(further.transform(withDependentDefaults), sentence);
+  const keys = { ...outputKeys(base), name: z.string(NAME).min(1, NAME).max(64, NAME).default('nsq') };
+  const further = table(
+    { ...keys, ...goOutputKeys(base) },
+    'must be a table: a line [[outputs]], and its keys below',
+  );
+  return z.array(
+    further.transform(
+      (written): FurtherOutputTable => withDependentDefaults({ ...written, ...kindOf(written) }),
+    ),
+    sentence,
+  );
+}
+
+const NAME = `must be one of ${OUTPUT_NAMES.map((name) => JSON.stringify(name)).join(', ')}, "go", or the name that a Golang output plugin registers`;
+
+/** Every name that is no other output's is that of a Golang output plugin. */
+function kindOf({ name, plugin, alias }: { name: string; plugin: string; alias: string }) {
+  const known = OUTPUT_NAMES.find((candidate) => candidate === name);
+  if (known !== undefined) return { name: known };
+  const wanted = name === 'go' ? plugin : name;
+  const fitting = (wanted === '' ? 'go' : wanted).replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 32);
+  return { name: 'go' as const, plugin: wanted, alias: alias === '' ? fitting : alias };
 }
 
 /** Keys of `[output]` that hold for the agent as a whole. */

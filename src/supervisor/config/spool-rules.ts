@@ -17,7 +17,7 @@ function modeProblems({ spool, outputs }: Config): readonly RuleProblem[] {
 }
 
 /** A document takes at most a quarter of what an output may have at a time, which is a quarter of its share. */
-const DOCUMENTS_PER_SHARE = 16;
+export const DOCUMENTS_PER_SHARE = 16;
 
 function sizeProblems({ spool, output, outputs }: Config): readonly RuleProblem[] {
   const count = 1 + outputs.length;

@@ -30,7 +30,9 @@ import { StateFolder } from '../state/state-folder.js';
 import { AgentOperations } from './agent-operations.js';
 import { agentVersion } from './agent-version.js';
 import { type DeliveryPath, openDeliveryPath } from './delivery-path.js';
+import type { GoOutput } from './go-output-settings.js';
 import { PluginsUserLookup } from './plugins-user-lookup.js';
+import type { PreparedConfig } from './prepared-config.js';
 import { type RegistryFollowers, RegistrySync } from './registry-sync.js';
 import { Releasers } from './releasers.js';
 import { SOCKET } from './run-folder.js';
@@ -68,6 +70,7 @@ interface Foundation {
   readonly state: StateFolder;
   readonly releasers: Releasers;
   readonly publisherFile: URL | undefined;
+  readonly goOutputs: readonly GoOutput[];
 }
 
 /** What an agent is started with, besides its configuration. */
@@ -82,7 +85,7 @@ export interface StartOptions {
  * @throws CodedError when a part cannot start; what was started by then is stopped again
  */
 export async function startAgent(
-  loaded: LoadedConfig,
+  loaded: LoadedConfig & Partial<Pick<PreparedConfig, 'goOutputs'>>,
   { log, publisherFile }: StartOptions,
 ): Promise<RunningAgent> {
   const releasers = new Releasers(log);
@@ -96,6 +99,7 @@ export async function startAgent(
     state,
     releasers,
     publisherFile,
+    goOutputs: loaded.goOutputs ?? [],
   };
   try {
     return await start(foundation);
@@ -108,7 +112,7 @@ export async function startAgent(
 async function start(foundation: Foundation): Promise<RunningAgent> {
   const { config, log, version, host, releasers } = foundation;
   log.info({ version }, `agent ${version} starts`);
-  await warnOfLeftSpools(config.spool.dir, spooledAliases(config), log);
+  await warnOfLeftSpools(config.spool.dir, spooledAliases(foundation), log);
   const user = new PluginsUserLookup(config.agent.pluginsuser, config.runner.allowroot, log);
   const delivery = openDeliveryPath(foundation);
   const pluginParts = await openPlugins(foundation, delivery, user);
@@ -137,8 +141,9 @@ async function start(foundation: Foundation): Promise<RunningAgent> {
 }
 
 /** Of outputs that deliver what waits on disk. */
-function spooledAliases({ spool, output, outputs }: Config): readonly string[] {
-  return spool.mode === 'off' ? [] : [output, ...outputs].map(({ alias }) => alias);
+function spooledAliases({ config, goOutputs }: Foundation): readonly string[] {
+  const { spool, output, outputs } = config;
+  return spool.mode === 'off' ? [] : [output, ...outputs, ...goOutputs].map(({ alias }) => alias);
 }
 
 async function openPlugins(

@@ -9,6 +9,7 @@ import { Posts } from '../delivery/posts.js';
 import { PublisherThread } from '../delivery/publisher-thread.js';
 import { HostThread } from '../host/host-thread.js';
 import { RunnerPool } from '../plugins/runner-pool.js';
+import type { GoOutput } from './go-output-settings.js';
 import { hostSettings } from './host-settings.js';
 import { outputSettings, spoolSettings } from './output-settings.js';
 import type { Releasers } from './releasers.js';
@@ -51,6 +52,8 @@ export function openDeliveryPath(options: {
   readonly releasers: Releasers;
   /** What the publisher thread executes, if not the publisher worker. */
   readonly publisherFile: URL | undefined;
+  /** Outputs that are Golang plugins. */
+  readonly goOutputs: readonly GoOutput[];
 }): DeliveryPath {
   const { config, log, version, host, releasers } = options;
   const { output } = config;
@@ -69,7 +72,7 @@ export function openDeliveryPath(options: {
   const publisher = new PublisherThread({
     setup: {
       ring,
-      outputs: outputSettings(config, { host, version }),
+      outputs: [...outputSettings(config, { host, version }), ...options.goOutputs],
       spool: spoolSettings(config.spool),
       logLevel: config.log.loglevel,
     },

@@ -7,7 +7,7 @@ import type {
   OutputSettings,
   SpoolSettings,
 } from '../../shared/output-settings.js';
-import type { Config, OutputTable } from '../config/config.js';
+import type { Config, OutputName, OutputTable } from '../config/config.js';
 
 /** What outputs tell servers of the agent. */
 export interface AgentFacts {
@@ -17,7 +17,8 @@ export interface AgentFacts {
 }
 
 /**
- * What the publisher needs to know of `[output]` and all `[[outputs]]`; certificates and secrets are read here, once.
+ * What the publisher needs to know of `[output]` and all `[[outputs]]` but Golang output plugins, whose settings take
+ * their libraries; certificates and secrets are read here, once.
  * @throws CodedError `config` for a file that cannot be read
  */
 export function outputSettings(
@@ -26,9 +27,11 @@ export function outputSettings(
 ): readonly OutputSettings[] {
   const { maxmessagesize } = output;
   return [
-    settingsOf({ title: '[output]', table: output, maxmessagesize, ...facts }),
-    ...outputs.map((table, index) =>
-      settingsOf({ title: `[[outputs]] ${index + 1}`, table, maxmessagesize, ...facts }),
+    ...(isPlain(output) ? [settingsOf({ title: '[output]', table: output, maxmessagesize, ...facts })] : []),
+    ...outputs.flatMap((table, index) =>
+      isPlain(table)
+        ? settingsOf({ title: `[[outputs]] ${index + 1}`, table, maxmessagesize, ...facts })
+        : [],
     ),
   ];
 }
@@ -39,10 +42,16 @@ export function spoolSettings({ mode, dir, maxbytes, fsync }: Config['spool']): 
   return { folder: dir, mode, maxBytes: maxbytes, fsync };
 }
 
+type PlainTable = OutputTable & { readonly name: Exclude<OutputName, 'go'> };
+
+function isPlain(table: OutputTable): table is PlainTable {
+  return table.name !== 'go';
+}
+
 interface PlacedTable extends AgentFacts {
   /** Of the table, for messages. */
   readonly title: string;
-  readonly table: OutputTable;
+  readonly table: PlainTable;
   readonly maxmessagesize: number;
 }
 

@@ -73,43 +73,36 @@ export class Inspections {
     return 'untried';
   }
 
-  /** Results of the first jobs: of all, or up to and with the one that got stuck. */
+  /** Results of the first jobs: of all, or up to and with the one that gets stuck. */
   async #runThread(jobs: readonly InspectorJob[]): Promise<readonly InspectionResult[]> {
     const { timeoutMs, startInspector } = this.#options;
     const { port1: port, port2 } = new MessageChannel();
     this.#ports.add(port);
     const results: InspectionResult[] = [];
-    await new Promise<void>((resolve) => {
-      let timer = setTimeout(resolve, START_TIMEOUT_MS + timeoutMs);
+    const isLeft = await new Promise<boolean>((resolve) => {
+      let timer = setTimeout(resolve, START_TIMEOUT_MS + timeoutMs, true);
       port.on('message', (answer: InspectorAnswer | 'ready') => {
         clearTimeout(timer);
         if (answer !== 'ready') results.push(answer);
-        if (results.length === jobs.length) resolve();
-        else timer = setTimeout(resolve, timeoutMs);
+        if (results.length === jobs.length) resolve(false);
+        else timer = setTimeout(resolve, timeoutMs, true);
       });
       port.on('close', () => {
         clearTimeout(timer);
-        resolve();
+        resolve(false);
       });
       startInspector(port2);
       port.postMessage(jobs);
     });
-    return this.#conclude(port, jobs, results);
-  }
-
-  #conclude(
-    port: MessagePort,
-    jobs: readonly InspectorJob[],
-    results: readonly InspectionResult[],
-  ): readonly InspectionResult[] {
     port.removeAllListeners();
-    const stuckAt = jobs[results.length];
-    if (stuckAt === undefined || this.#isClosed) {
-      this.#forget(port);
-      return results;
+    const next = jobs[results.length];
+    if (next !== undefined && isLeft) {
+      this.#leave(port, next);
+      return [...results, 'stuck'];
     }
-    this.#leave(port, stuckAt);
-    return [...results, 'stuck'];
+    this.#forget(port);
+    // There could be no thread, or it has failed: the next round tries again.
+    return [...results, ...jobs.slice(results.length).map((): InspectionResult => 'untried')];
   }
 
   /** The first word that comes now, or the end of the thread, says that the file answers again. */

@@ -36,7 +36,7 @@ export class PluginInstance {
   readonly #settings: InitRequest;
   readonly #memory: InstanceMemory;
   readonly #ready: ReadyChunk[] = [];
-  #flushes = 0;
+  readonly #running = new Set<Promise<void>>();
   #context: number | bigint = 0;
 
   constructor(settings: InitRequest, around: InstanceSurroundings) {
@@ -76,22 +76,25 @@ export class PluginInstance {
     }
   }
 
+  /** Waits for the flushes that are under way. */
   async exit(): Promise<void> {
+    this.#ready.length = 0;
+    await Promise.all(this.#running);
     await this.#around.library.exitInstance?.(this.#context);
   }
 
   #flushNext(): void {
-    if (this.#flushes >= this.#settings.workers) return;
+    if (this.#running.size >= this.#settings.workers) return;
     const chunk = this.#ready.shift();
     if (!chunk) return;
-    this.#flushes += 1;
     const { request } = chunk;
     this.#around.send({ type: 'begun', instance: request.instance, chunk: request.chunk });
-    void this.#flushAll(chunk).then((outcome) => {
-      this.#flushes -= 1;
+    const flush = this.#flushAll(chunk).then((outcome) => {
+      this.#running.delete(flush);
       this.#answer(request, outcome);
       this.#flushNext();
     });
+    this.#running.add(flush);
   }
 
   /** Hands over piece by piece; what is refused does not keep the rest. */

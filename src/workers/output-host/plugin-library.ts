@@ -1,5 +1,6 @@
 import koffi from 'koffi';
 import { reasonOf } from '../../shared/coded-error.js';
+import { elfProblem } from './elf-header.js';
 import type { Address } from './plugin-memory.js';
 
 /** A call into the library, on a thread of its own: this one goes on meanwhile. */
@@ -67,6 +68,8 @@ type Library = ReturnType<typeof koffi.load>;
 
 function open(path: string): Library {
   try {
+    const problem = elfProblem(path);
+    if (problem !== undefined) throw new Error(problem);
     return koffi.load(path);
   } catch (thrown) {
     throw new Error(`it cannot be loaded: ${reasonOf(thrown)}`);

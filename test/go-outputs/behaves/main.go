@@ -35,6 +35,8 @@ type options struct {
 	// The flush of this number panics; hangs; exits; crashes by a signal. With `once`, a file, only until that is there.
 	panicOn, hangOn, exitOn, signalOn int64
 	once                              string
+	// A flush whose data holds this text panics.
+	panicWith string
 	// Bytes that each flush prints.
 	noise int64
 	// Pause in each flush.
@@ -88,7 +90,7 @@ func FLBPluginInit(plugin unsafe.Pointer) int {
 		id: ask("id"), events: ask("events"), calls: ask("calls"), mode: ask("mode"),
 		retries: number("retries"), refuse: ask("refuse"), retry: ask("retry"),
 		panicOn: number("panic_on"), hangOn: number("hang_on"), exitOn: number("exit_on"), signalOn: number("signal_on"),
-		once: ask("once"), noise: number("noise"), slowMs: number("slow_ms"), lateAsk: ask("late_ask"),
+		once: ask("once"), panicWith: ask("panic_with"), noise: number("noise"), slowMs: number("slow_ms"), lateAsk: ask("late_ask"),
 		answer: ask("answer"), exitHangs: ask("exit_hangs") == "true",
 	}}
 	for _, key := range strings.Fields(ask("ask")) {
@@ -140,6 +142,9 @@ func FLBPluginFlushCtx(context, data unsafe.Pointer, length C.int, tag *C.char) 
 	}
 	text := string(C.GoBytes(data, length))
 	appendLine(it.calls, fmt.Sprintf("%s flush %d %s %d", it.id, number, C.GoString(tag), length))
+	if it.panicWith != "" && strings.Contains(text, it.panicWith) {
+		panic("the plugin cannot stand " + it.panicWith)
+	}
 	if it.refuse != "" && strings.Contains(text, it.refuse) {
 		return output.FLB_ERROR
 	}

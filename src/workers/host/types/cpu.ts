@@ -1,13 +1,14 @@
 import type { HostPoint, HostType, ReadContext, Reading } from '../host-type.js';
 import { readKernelFile, readShortKernelFile } from '../kernel-file.js';
 import { growth, percentOf, twoDecimals } from '../numbers.js';
-import { countProcesses } from '../process-count.js';
+import { countProcesses, type NextLook } from '../process-count.js';
 
 interface CpuState {
   readonly monotonicMs: number;
   /** By `cpu` for all together, `cpu0`, `cpu1`, … */
   readonly times: ReadonlyMap<string, CpuTimes>;
   readonly contextSwitches: number | undefined;
+  readonly nextLook: NextLook;
 }
 
 /** In clock ticks since the start of the machine. */
@@ -26,18 +27,16 @@ export const hostType: HostType<CpuState> = {
   type: 'CPU',
   intervalSeconds: 10,
   read(previous, context) {
-    const state = readState(context);
-    const points = [
-      { name: 'agent.alive', value: 1 },
-      ...loadPoints(context),
-      ...countProcesses(context.places.proc),
-    ];
+    const { places, monotonicMs } = context;
+    const processes = countProcesses(places.proc, monotonicMs, previous?.nextLook);
+    const state = { ...readTimes(context), nextLook: processes.next };
+    const points = [{ name: 'agent.alive', value: 1 }, ...loadPoints(context), ...processes.points];
     if (previous !== undefined) points.push(...ratePoints(previous, state));
     return { points, state } satisfies Reading<CpuState>;
   },
 };
 
-function readState({ places, monotonicMs }: ReadContext): CpuState {
+function readTimes({ places, monotonicMs }: ReadContext): Omit<CpuState, 'nextLook'> {
   const times = new Map<string, CpuTimes>();
   let contextSwitches: number | undefined;
   for (const line of readKernelFile(`${places.proc}/stat`)?.split('\n') ?? []) {

@@ -1,5 +1,5 @@
 import type { Log } from '../../../../shared/log.js';
-import { type HostClient, SharedHost } from './shared-host.js';
+import { type HostClient, RESTART_PAUSES, type RestartPauses, SharedHost } from './shared-host.js';
 
 /** The place of an instance in the host of its library. */
 export interface Seat {
@@ -15,10 +15,12 @@ export interface SeatedClient extends HostClient {
 /** The output hosts of a publisher: one for each library, and one more for each instance whose init ends the process. */
 export class OutputHosts {
   readonly #log: Log;
+  readonly #pauses: RestartPauses;
   readonly #hosts = new Map<string, SharedHost>();
 
-  constructor(log: Log) {
+  constructor(log: Log, pauses = RESTART_PAUSES) {
     this.#log = log;
+    this.#pauses = pauses;
   }
 
   /** Seats an instance beside the others of its library. */
@@ -31,7 +33,8 @@ export class OutputHosts {
 
   #open(library: string): SharedHost {
     // Only seated clients are attached, so that the one to be moved is one of them.
-    return new SharedHost(library, this.#log, (client) => this.#isolate(client as SeatedClient));
+    const isolate = (client: HostClient) => this.#isolate(client as SeatedClient);
+    return new SharedHost({ library, log: this.#log, pauses: this.#pauses, isolate });
   }
 
   #isolate(client: SeatedClient): void {

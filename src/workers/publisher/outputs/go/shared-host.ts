@@ -5,12 +5,22 @@ import type { GoOutputSettings } from '../../../../shared/output-settings.js';
 import { crashReason, crashTail } from './crash-report.js';
 import { type HostEnd, HostProcess } from './host-process.js';
 
-const RESTART_BASE_MS = 200;
-const RESTART_CAP_MS = 30_000;
-/** A library that cannot be loaded is tried again at leisure: somebody has to put another file there. */
-const LOAD_CAP_MS = 300_000;
-const INIT_BASE_MS = 1000;
-const INIT_CAP_MS = 300_000;
+/** Bounds of the back-off between two processes, or two tries to initialise an instance, in milliseconds. */
+export interface RestartPauses {
+  readonly crashBaseMs: number;
+  readonly crashCapMs: number;
+  /** What cannot be loaded or initialised is tried again at leisure: somebody has to do something about it. */
+  readonly failureBaseMs: number;
+  readonly failureCapMs: number;
+}
+
+/** Those of an agent. */
+export const RESTART_PAUSES: RestartPauses = {
+  crashBaseMs: 200,
+  crashCapMs: 30_000,
+  failureBaseMs: 1000,
+  failureCapMs: 300_000,
+};
 
 /** Threads beside those that flush: for properties, ends and what the library wants else. */
 const SPARE_CALLS = 4;
@@ -41,12 +51,18 @@ interface Member {
   retryTimer: NodeJS.Timeout | undefined;
 }
 
+export interface SharedHostOptions {
+  /** Path of the shared object. */
+  readonly library: string;
+  readonly log: Log;
+  readonly pauses: RestartPauses;
+  /** Called for a client that has ended the process in its init while others share it: it gets a host of its own. */
+  readonly isolate: (client: HostClient) => void;
+}
+
 /** Output hosts of one library, one after another: started again with back-off when one ends. */
 export class SharedHost {
-  readonly library: string;
-  readonly #log: Log;
-  /** Called for a client that has ended the process while others share it: it gets a host of its own. */
-  readonly #isolate: (client: HostClient) => void;
+  readonly #options: SharedHostOptions;
   readonly #members = new Map<number, Member>();
   #nextInstance = 1;
   #process: HostProcess | undefined;
@@ -63,10 +79,8 @@ export class SharedHost {
   readonly #doubted = new Set<string>();
   #closing: (() => void) | undefined;
 
-  constructor(library: string, log: Log, isolate: (client: HostClient) => void) {
-    this.library = library;
-    this.#log = log;
-    this.#isolate = isolate;
+  constructor(options: SharedHostOptions) {
+    this.#options = options;
   }
 
   get pid(): number | undefined {
@@ -100,8 +114,8 @@ export class SharedHost {
   async detach(instance: number, withinMs: number): Promise<void> {
     const member = this.#members.get(instance);
     clearTimeout(member?.retryTimer);
+    if (member && this.#members.size === 1) await this.#close(withinMs);
     this.#forget(instance);
-    if (this.#members.size === 0) await this.#close(withinMs);
   }
 
   /** Whether a chunk may be sent, as things stand. */
@@ -147,7 +161,7 @@ export class SharedHost {
       onSkippedLines: (stream, lines) => this.#saySkipped(stream, lines),
       onEnd: (end) => this.#noteEnd(end),
     });
-    this.#process.send({ type: 'load', library: this.library });
+    this.#process.send({ type: 'load', library: this.#options.library });
     this.#watch('loading it');
   }
 
@@ -177,7 +191,10 @@ export class SharedHost {
         this.#members.get(message.instance)?.client.onReservedKey(message.key);
         break;
       case 'said':
-        this.#log[message.level]({ library: this.library }, `${this.#title}: ${message.text}`);
+        this.#options.log[message.level](
+          { library: this.#options.library },
+          `${this.#title}: ${message.text}`,
+        );
     }
   }
 
@@ -224,7 +241,8 @@ export class SharedHost {
   #retryInit(member: Member, reason: string): void {
     member.state = 'failed';
     member.initFailures += 1;
-    const delayMs = INIT_BASE_MS + fullJitterMs(member.initFailures, INIT_BASE_MS, INIT_CAP_MS);
+    const { failureBaseMs, failureCapMs } = this.#options.pauses;
+    const delayMs = failureBaseMs + fullJitterMs(member.initFailures, failureBaseMs, failureCapMs);
     member.client.onFailed(`${reason}; it is initialised again in ${seconds(delayMs)}`);
     member.retryTimer = setTimeout(() => {
       member.state = 'new';
@@ -243,9 +261,11 @@ export class SharedHost {
       return;
     }
     this.#failures += 1;
-    const cap = this.#loadProblem === undefined ? RESTART_CAP_MS : LOAD_CAP_MS;
-    const base = this.#loadProblem === undefined ? RESTART_BASE_MS : INIT_BASE_MS;
-    const delayMs = fullJitterMs(this.#failures, base, cap);
+    const { crashBaseMs, crashCapMs, failureBaseMs, failureCapMs } = this.#options.pauses;
+    const delayMs =
+      this.#loadProblem === undefined
+        ? fullJitterMs(this.#failures, crashBaseMs, crashCapMs)
+        : fullJitterMs(this.#failures, failureBaseMs, failureCapMs);
     this.#report(end, delayMs);
     if (this.#members.size > 0) this.#startTimer = setTimeout(() => this.#start(), delayMs);
   }
@@ -264,13 +284,13 @@ export class SharedHost {
     }
     const again = chunks === 0 ? '' : `, and ${chunks} chunks that were under way are delivered again`;
     const tail = this.#loadProblem === undefined ? { stderr: crashTail(end) } : {};
-    this.#log.error(
-      { library: this.library, outputs: clients.map(({ alias }) => alias), chunks, ...tail },
+    this.#options.log.error(
+      { library: this.#options.library, outputs: clients.map(({ alias }) => alias), chunks, ...tail },
       `${this.#title}: ${reason}; it is started again in ${seconds(delayMs)}${again}`,
     );
     if (initialising && this.#members.size > 1) {
       this.#forget(initialising.instance);
-      this.#isolate(initialising.client);
+      this.#options.isolate(initialising.client);
     }
   }
 
@@ -285,8 +305,8 @@ export class SharedHost {
     if (!hostProcess || this.#closing) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => {
-        this.#log.warn(
-          { library: this.library },
+        this.#options.log.warn(
+          { library: this.#options.library },
           `${this.#title}: it does not end within its grace, and is killed`,
         );
         hostProcess.kill();
@@ -300,19 +320,22 @@ export class SharedHost {
   }
 
   get #title(): string {
-    return `output plugin ${this.library} (${this.clients.map(({ alias }) => alias).join(', ')})`;
+    return `output plugin ${this.#options.library} (${this.clients.map(({ alias }) => alias).join(', ')})`;
   }
 
   #sayLine(stream: 'stdout' | 'stderr', line: string): void {
     if (!this.#isSaid('info')) return;
-    const plugin = this.#pluginName ?? this.library;
-    this.#log.info({ plugin, stream, outputs: this.clients.map(({ alias }) => alias) }, `${plugin}: ${line}`);
+    const plugin = this.#pluginName ?? this.#options.library;
+    this.#options.log.info(
+      { plugin, stream, outputs: this.clients.map(({ alias }) => alias) },
+      `${plugin}: ${line}`,
+    );
   }
 
   #saySkipped(stream: 'stdout' | 'stderr', lines: number): void {
     if (!this.#isSaid('warn')) return;
-    const plugin = this.#pluginName ?? this.library;
-    this.#log.warn(
+    const plugin = this.#pluginName ?? this.#options.library;
+    this.#options.log.warn(
       { plugin, stream, lines },
       `${plugin}: ${lines} more lines on ${stream} were left out here`,
     );

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { HostThreadUnderTest } from '../support/host-thread-under-test.js';
+import { HungMount, NO_HUNG_MOUNT } from '../support/hung-mount.js';
+import { waitUntil } from '../support/wait-until.js';
+
+const warningsOf = ({ lines }: HostThreadUnderTest, pattern: RegExp) =>
+  lines.filter(({ level, message }) => level === 'warn' && pattern.test(message)).length;
+
+describe('the thread that measures the host', () => {
+  it('sends every namespace a document, and PORT and PROC to their own', async (t) => {
+    const host = new HostThreadUnderTest(t, { collect: ['MEM', 'PORT'] });
+    const ports = [{ namespace: 'cache', name: 'PORT.none.1', port: 1, connectTimeoutMs: 1000 }];
+    host.setPlan({ namespaces: ['cache', 'shop'], ports });
+    await waitUntil('both have sent', () => host.thread.counts.length === 2 && host.points().length >= 17);
+    const sent = (namespace: string) =>
+      host
+        .points()
+        .filter((point) => point.namespace === namespace)
+        .map(({ measurement }) => measurement);
+    assert.equal(sent('shop').filter((name) => name === 'mem.total').length, 1);
+    assert.deepEqual(
+      sent('cache').filter((name) => name.startsWith('PORT')),
+      ['PORT.none.1'],
+    );
+    assert.ok(!sent('shop').includes('PORT.none.1'));
+    assert.ok(host.points().every(({ tags }) => tags.host === 'web-1'));
+    const counted = Object.fromEntries(host.thread.counts.map(({ type, points }) => [type, points]));
+    assert.equal(counted.PORT, 1);
+    assert.equal(counted.MEM, host.points().length - 1);
+  });
+
+  it('measures nothing while the host is in no namespace', async (t) => {
+    const host = new HostThreadUnderTest(t, { collect: ['MEM'] });
+    host.setPlan({ namespaces: [] });
+    host.setPlan({ namespaces: ['shop'] });
+    await waitUntil('it has sent', () => host.points().length > 0);
+    assert.ok(host.points().every(({ namespace }) => namespace === 'shop'));
+  });
+
+  it('follows another plan without beginning anew', async (t) => {
+    const host = new HostThreadUnderTest(t, { collect: ['CPU'] });
+    host.setPlan({ intervals: { CPU: 3600 } });
+    await waitUntil('the first round is over', () => host.values('agent.alive').length === 1);
+    host.setPlan({ intervals: { CPU: 0.05 } });
+    await waitUntil('there are rates', () => host.values('cpu.idle').length > 2);
+    assert.ok(host.values('cpu.idle').every((value) => value >= 0 && value <= 100));
+    assert.equal(host.values('cpu.idle').length, host.values('agent.alive').length - 1);
+  });
+
+  it('is started again when it dies, with the same plan', async (t) => {
+    const host = new HostThreadUnderTest(
+      t,
+      { collect: ['CPU'] },
+      new URL('../support/mortal-host.js', import.meta.url),
+    );
+    host.setPlan({ namespaces: ['cache', 'shop'] });
+    await waitUntil('it has died three times', () => (host.thread.counts[0]?.rounds ?? 0) >= 3);
+    const [{ rounds = 0, points = 0 } = {}] = host.thread.counts;
+    assert.equal(points, 2 * rounds, 'the plan with its two namespaces each time');
+    assert.ok(warningsOf(host, /the host is measured again in/) >= 2);
+  });
+
+  it('does not start when nothing is collected', async (t) => {
+    const host = new HostThreadUnderTest(
+      t,
+      { collect: [] },
+      new URL('../support/mortal-host.js', import.meta.url),
+    );
+    host.setPlan({});
+    await host.thread.stop();
+    assert.deepEqual(host.lines, []);
+  });
+});
+
+describe('file systems that hang', { skip: NO_HUNG_MOUNT }, () => {
+  it('are told as unusable, while the others go on, and are not tried again until they answer', async (t) => {
+    const [one, other] = [new HungMount(t, 'one'), new HungMount(t, 'other')];
+    const host = new HostThreadUnderTest(t, { collect: ['FS', 'MEM'], fileSystemTimeoutMs: 300 });
+    host.setPlan({ intervals: { FS: 0.2, MEM: 0.2 } });
+    const rounds = () => host.values('kernel.files.max').length;
+    await waitUntil('there are three rounds', () => rounds() >= 3);
+    for (const { path } of [one, other]) {
+      assert.deepEqual(new Set(host.values('fs.files.rw', path)), new Set([0]));
+      assert.equal(host.values('fs.space.total', path).length, 0);
+    }
+    assert.equal(warningsOf(host, /does not answer within 0\.3 s/), 2, 'each is said once');
+    assert.ok(host.values('fs.files.rw', '/').length > 0 || host.values('fs.files.rw').length > 6);
+    assert.ok(host.values('mem.total').length > 3);
+
+    one.answer();
+    const answered = rounds();
+    await waitUntil('there are two more rounds', () => rounds() > answered + 2);
+    const newest = host.points().at(-1)?.timestamp ?? 0;
+    assert.ok(newest > 0);
+    assert.equal(host.values('fs.files.rw', other.path).at(-1), 0);
+    assert.ok(host.values('fs.files.rw', one.path).length < host.values('fs.files.rw', other.path).length);
+  });
+
+  it('beyond a bound are left out, and those on devices still are measured', async (t) => {
+    const hung = Array.from({ length: 10 }, (_, place) => new HungMount(t, String(place)));
+    const host = new HostThreadUnderTest(t, { collect: ['FS'], fileSystemTimeoutMs: 50 });
+    host.setPlan({ intervals: { FS: 0.2 } });
+    await waitUntil('there are rounds', () => host.values('kernel.files.max').length >= 2);
+    const told = hung.filter(({ path }) => host.values('fs.files.rw', path).length > 0);
+    assert.equal(told.length, 8);
+    assert.ok(warningsOf(host, /8 file systems do not answer/) > 0);
+  });
+
+  it('do not keep the thread from ending', async (t) => {
+    const hung = new HungMount(t);
+    const host = new HostThreadUnderTest(t, { collect: ['FS'], fileSystemTimeoutMs: 100 });
+    host.setPlan({});
+    await waitUntil('it hangs', () => host.values('fs.files.rw', hung.path).length > 0);
+    await host.thread.stop();
+  });
+
+  it('hold up core dumps no longer than the others', async (t) => {
+    const hung = new HungMount(t);
+    const settings = { collect: ['COREDUMP'], coreDumpFolder: hung.path, fileSystemTimeoutMs: 100 } as const;
+    const host = new HostThreadUnderTest(t, settings);
+    host.setPlan({ intervals: { COREDUMP: 0.1 } });
+    await waitUntil('it goes on', () => (host.thread.counts[0]?.rounds ?? 0) >= 3);
+    assert.equal(warningsOf(host, /does not answer/), 1);
+  });
+});
