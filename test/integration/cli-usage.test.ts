@@ -39,6 +39,22 @@ for (const command of COMMANDS) {
   });
 }
 
+for (const command of ['check', 'new']) {
+  test(`"agent plugin ${command} --help", "agent help plugin ${command}" and "agent help plugin" teach it`, async (context) => {
+    const asked = await call(context, ['plugin', command, '--help']);
+    assert.equal(asked.code, 0);
+    assert.match(asked.stdout, new RegExp(`^agent plugin ${command}`));
+    assert.match(asked.stdout, /Examples?:\n/);
+    assert.equal((await call(context, ['help', 'plugin', command])).stdout, asked.stdout);
+    for (const words of [
+      ['help', 'plugin'],
+      ['plugin', '--help'],
+    ]) {
+      assert.ok((await call(context, words)).stdout.includes(asked.stdout.trim()));
+    }
+  });
+}
+
 for (const words of [['version'], ['--version']]) {
   test(`"agent ${words[0]}" prints the version`, async (context) => {
     const { code, stdout } = await call(context, words);
@@ -65,6 +81,13 @@ for (const [words, sentence] of [
   [['stop', 'now'], /"now" is one word too many/],
   [['status', '-x'], /no option -x/],
   [['version', '--long'], /no option --long/],
+  [['plugin'], /"plugin" needs one more word: there are "plugin check" and "plugin new"/],
+  [['plugin', 'chek', 'x.so'], /there is no "plugin chek": there are "plugin check" and "plugin new"/],
+  [['plugin', 'check'], /plugin check needs the file of a library/],
+  [['plugin', 'check', 'a.so', 'b.so'], /"b.so" is one word too many/],
+  [['plugin', 'check', '--jsn', 'a.so'], /no option --jsn, did you mean --json\?/],
+  [['plugin', 'new'], /plugin new needs a name/],
+  [['help', 'plugin', 'check', 'more'], /help takes the name of one command/],
 ] as const) {
   test(`"agent ${words.join(' ')}" is refused with exit status 2 and the way out`, async (context) => {
     const { code, stdout, stderr } = await call(context, words);

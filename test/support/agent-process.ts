@@ -28,6 +28,8 @@ export interface AgentOptions {
   /** Whole tables `[[outputs]]`, with their lines. */
   readonly outputs?: string;
   readonly environment?: NodeJS.ProcessEnv;
+  /** Further words behind `start -f FILE`. */
+  readonly words?: readonly string[];
   /** A descriptor in place of the pipe whose content is in `stdout`. */
   readonly stdout?: number;
   /** The folder of an agent that has ended, to start another one on what it left. */
@@ -71,10 +73,14 @@ export class AgentProcess {
     writeFileSync(join(folder, 'agent.toml'), configText(folder, options));
     const agent = new AgentProcess(
       folder,
-      spawn(join(PROJECT_ROOT, 'agent'), ['start', '-f', join(folder, 'agent.toml')], {
-        stdio: ['ignore', options.stdout ?? 'pipe', 'pipe'],
-        env: { ...process.env, ...options.environment },
-      }),
+      spawn(
+        join(PROJECT_ROOT, 'agent'),
+        ['start', '-f', join(folder, 'agent.toml'), ...(options.words ?? [])],
+        {
+          stdio: ['ignore', options.stdout ?? 'pipe', 'pipe'],
+          env: { ...process.env, ...options.environment },
+        },
+      ),
     );
     test.after(async () => {
       await agent.kill('SIGKILL');

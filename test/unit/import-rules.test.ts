@@ -23,6 +23,7 @@ const PARTS = [
   'http',
   'demo',
   'go-library',
+  'skeleton',
   'config',
   'git',
   'log',

@@ -13,16 +13,21 @@ export interface CommandOptions {
   /** Value of an option that takes one; undefined when it was not given. */
   text(name: string): string | undefined;
   given(name: string): boolean;
+  /** The words that are no options; as many as the command takes. */
+  readonly words: readonly string[];
 }
 
 /** A command of the command line: a file each. */
 export interface Command {
+  /** One word, or two as in `plugin check`. */
   readonly name: string;
   /** One line for the list of commands. */
   readonly summary: string;
   /** What `agent help <name>` prints. */
   readonly help: string;
   readonly options: Readonly<Record<string, Option>>;
+  /** What the words behind it are, all of which it needs; most commands have none. */
+  readonly words?: readonly string[];
   /** Resolves to the exit status. Errors that it throws are printed by the caller. */
   run(options: CommandOptions): Promise<number>;
 }
@@ -32,8 +37,15 @@ export interface Command {
  * @throws CodedError `usage`
  */
 export function parseOptions(command: Command, words: readonly string[]): CommandOptions {
-  const values = parseValues(command, words);
+  const { values, positionals } = parseValues(command, words);
+  const wanted = command.words ?? [];
+  const missing = wanted[positionals.length];
+  if (missing !== undefined) throw new CodedError('usage', `${command.name} needs ${missing}`);
+  const tooMuch = positionals[wanted.length];
+  if (tooMuch !== undefined)
+    throw new CodedError('usage', `${command.name}: "${tooMuch}" is one word too many`);
   return {
+    words: positionals,
     text: (name) => {
       const given = values[name];
       return Array.isArray(given) && typeof given[0] === 'string' ? given[0] : undefined;
@@ -50,17 +62,23 @@ export function requiredText(command: Command, options: CommandOptions, name: st
   throw new CodedError('usage', `${command.name} needs ${what}: -${short} FILE`);
 }
 
-function parseValues(command: Command, words: readonly string[]): Record<string, unknown> {
+interface ParsedWords {
+  readonly values: Record<string, unknown>;
+  readonly positionals: readonly string[];
+}
+
+function parseValues(command: Command, words: readonly string[]): ParsedWords {
   const options = Object.fromEntries(
     Object.entries(command.options).map(([name, option]) => [name, { ...option, multiple: true as const }]),
   );
-  let values: Record<string, unknown>;
+  const allowPositionals = command.words !== undefined;
+  let parsed: ParsedWords;
   try {
-    ({ values } = parseArgs({ args: [...words], options, strict: true, allowPositionals: false }));
+    parsed = parseArgs({ args: [...words], options, strict: true, allowPositionals });
   } catch (error) {
     throw new CodedError('usage', `${command.name}: ${usageProblem(command, error)}`, { cause: error });
   }
-  for (const [name, given] of Object.entries(values)) {
+  for (const [name, given] of Object.entries(parsed.values)) {
     if (Array.isArray(given) && given.length > 1 && command.options[name]?.type === 'string') {
       throw new CodedError(
         'usage',
@@ -68,7 +86,7 @@ function parseValues(command: Command, words: readonly string[]): Record<string,
       );
     }
   }
-  return values;
+  return parsed;
 }
 
 /** The parser's own sentences speak to programmers. */

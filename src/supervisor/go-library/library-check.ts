@@ -26,7 +26,7 @@ export interface LibraryCheck {
 
 /** What a check can find wrong. */
 export interface LibraryProblem {
-  readonly check: 'file' | 'libraries' | 'symbols' | 'registration';
+  readonly check: 'file' | 'build' | 'libraries' | 'symbols' | 'registration';
   /** Goes on behind the file's name. */
   readonly sentence: string;
 }
@@ -92,6 +92,7 @@ function lookInto(
   if (foreign !== undefined) {
     return { ...NOTHING_YET, file, kind, problems: [{ check: 'file', sentence: foreign }] };
   }
+  const build = goBuildInfo(elf);
   const needed = neededLibraries(file, environment);
   const exported = exportedSymbols(elf);
   const symbols = exported === undefined ? undefined : checkSymbols(exported);
@@ -100,9 +101,17 @@ function lookInto(
     kind,
     needed,
     symbols,
-    build: goBuildInfo(elf),
-    problems: [...neededProblems(needed, file), ...symbolProblems(symbols)],
+    build,
+    problems: [...buildProblems(build), ...neededProblems(needed, file), ...symbolProblems(symbols)],
   };
+}
+
+/** A Go plugin in the sense of Go's own package `plugin`, or a program, looks much like a library. */
+function buildProblems(build: GoBuildInfo | undefined): readonly LibraryProblem[] {
+  const mode = build?.settings['-buildmode'];
+  if (mode === undefined || mode === 'c-shared') return [];
+  const sentence = `was built with -buildmode=${mode}: build it with  go build -buildmode=c-shared`;
+  return [{ check: 'build', sentence }];
 }
 
 function neededProblems(needed: readonly NeededLibrary[], file: string): readonly LibraryProblem[] {

@@ -70,7 +70,16 @@ export function askRegistration(path: string, timeOutMs = TIME_OUT_MS): Promise<
   });
 }
 
-const PASSED_VARIABLES = ['PATH', 'HOME', 'LANG', 'TZ', 'LD_LIBRARY_PATH'];
+const PASSED_VARIABLES = [
+  'PATH',
+  'HOME',
+  'LANG',
+  'TZ',
+  'TMPDIR',
+  'SSL_CERT_FILE',
+  'SSL_CERT_DIR',
+  'LD_LIBRARY_PATH',
+];
 
 /** Like the clean one that the library's host process has; where its libraries are is no secret. */
 function probeEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

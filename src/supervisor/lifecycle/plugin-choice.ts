@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { isBuiltInOutput } from '../config/fluent-bit/built-in-outputs.js';
 import { nearestName } from '../config/nearest-name.js';
 import type { RegisteredLibraries } from './registered-libraries.js';
 
@@ -15,13 +16,6 @@ export type PluginChoice =
   /** There is no such plugin: a mistake in the configuration. */
   | { readonly kind: 'unknown'; readonly sentence: string };
 
-/** Outputs that are built into Fluent Bit: nothing but a mistake here, whatever the libraries are like. */
-const BUILT_IN =
-  'azure azure_blob azure_kusto azure_logs_ingestion bigquery chronicle cloudwatch_logs counter datadog es exit file ' +
-  'flowcounter forward gelf http influxdb kafka kafka-rest kinesis_firehose kinesis_streams lib logdna loki nats ' +
-  'newrelic nrlogs null opensearch opentelemetry oracle_log_analytics pgsql plot prometheus_exporter ' +
-  'prometheus_remote_write s3 skywalking slack splunk stackdriver stdout syslog td tcp udp vivo_exporter websocket';
-
 /** Finds the library that registers a name. */
 export function choosePlugin(
   name: string,
@@ -32,7 +26,7 @@ export function choosePlugin(
   if (library !== undefined) {
     return { kind: 'library', library, pluginName: libraries.registrationOf(library)?.name ?? name };
   }
-  const isBuiltIn = BUILT_IN.split(' ').includes(name.toLowerCase());
+  const isBuiltIn = isBuiltInOutput(name);
   const failures = libraries.failures.filter(({ path }) => among.includes(path));
   const [first] = failures;
   const isLikelyBroken = failures.some(({ path }) => looksLike(path, name));

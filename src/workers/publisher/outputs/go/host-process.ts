@@ -10,7 +10,16 @@ import { PluginLines } from './plugin-lines.js';
 const HOST_FILE = fileURLToPath(new URL('../../../output-host/main.js', import.meta.url));
 
 /** Passed on from the agent's own environment; all else is left out. */
-const PASSED_ON = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'SSL_CERT_FILE', 'SSL_CERT_DIR'];
+const PASSED_ON = [
+  'PATH',
+  'HOME',
+  'LANG',
+  'TZ',
+  'TMPDIR',
+  'SSL_CERT_FILE',
+  'SSL_CERT_DIR',
+  'LD_LIBRARY_PATH',
+];
 
 /** How long the pipes of a process that is gone may still bring something; a child of its own may hold them open. */
 const PIPES_PATIENCE_MS = 500;
