@@ -3,7 +3,7 @@
  * thread dies, the supervisor reads here whom it left behind; when a run is to be ended, whom to signal.
  * Each runner thread has a row of its own, by the number of its lane.
  */
-const SLOTS_PER_ROW = 1024;
+const SLOTS_PER_ROW = 4096;
 const WORDS_PER_SLOT = 2;
 const PID = 0;
 const RUN = 1;

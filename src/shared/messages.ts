@@ -6,6 +6,7 @@ import type { PluginFormat } from './plugin-format.js';
 import type { PluginCgroup, PluginLimits } from './plugin-limits.js';
 import type { PluginTrust } from './plugin-trust.js';
 import type { BadMetric } from './points-document.js';
+import type { StreamControl } from './stream-control.js';
 
 /** The user that plugins run as. */
 export interface PluginUser {
@@ -45,8 +46,8 @@ export interface RunTask {
   readonly pluginName: string;
   /** The registry's text for the repository, for the tag `repo`. */
   readonly repo: string;
-  /** Tag `type` of the run metric: on schedule, or called for. */
-  readonly trigger: 'regular' | 'call';
+  /** Tag `type` of the run metric: on schedule, called for, or all the time. */
+  readonly trigger: 'regular' | 'call' | 'stream';
   /** When it should have begun, in unix ms; undefined when nobody planned it. */
   readonly dueAtMs?: number | undefined;
   /** Folder of the plugin; its executable is `PLUGIN_FILE` in it. */
@@ -63,6 +64,7 @@ export interface RunTask {
   readonly limits: PluginLimits;
   /** Undefined where there are none. */
   readonly cgroup: PluginCgroup | undefined;
+  /** Of a stream, 0: it has none. */
   readonly timeoutMs: number;
   /** Between SIGTERM and SIGKILL at a time-out. */
   readonly graceMs: number;
@@ -71,6 +73,8 @@ export interface RunTask {
   readonly format: PluginFormat;
   /** True for plugins that only run on demand: text that is no metrics is no error. */
   readonly anyOutput: boolean;
+  /** Of a stream, what supervisor and worker share of it. */
+  readonly stream?: StreamControl | undefined;
 }
 
 /** How a run ended; the tag `status` of its run metric. */

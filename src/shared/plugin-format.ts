@@ -3,3 +3,9 @@ export const PLUGIN_FORMATS = ['json', 'influx', 'nagios', 'prometheus'] as cons
 
 /** One of them. */
 export type PluginFormat = (typeof PLUGIN_FORMATS)[number];
+
+/** Ways in which a plugin runs: again and again, or all the time; the first is what an item means that names none. */
+export const PLUGIN_MODES = ['run', 'stream'] as const;
+
+/** One of them. */
+export type PluginMode = (typeof PLUGIN_MODES)[number];

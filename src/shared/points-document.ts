@@ -106,17 +106,20 @@ export class PointsEncoder {
     return this.#points;
   }
 
-  /** Adds the good ones of a list whose elements may be anything; the place of a bad one is its index. */
-  addMetrics(list: readonly unknown[]): void {
+  /**
+   * Adds the good ones of a list whose elements may be anything.
+   * @param place of the whole list; undefined: the place of a bad one is its index
+   */
+  addMetrics(list: readonly unknown[], place?: number): void {
     for (let index = 0; index < list.length; index += 1) {
       const candidate = list[index];
       const problem = metricProblem(candidate);
       if (problem !== undefined) {
-        this.refuse(index, problem);
+        this.refuse(place ?? index, problem);
         continue;
       }
       const { name, timestamp, tags, value } = candidate as Metric;
-      this.#append(index, name, timestamp, tags, `"value":${fieldText(value)}`);
+      this.#append(place ?? index, name, timestamp, tags, `"value":${fieldText(value)}`);
     }
   }
 

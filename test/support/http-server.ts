@@ -130,6 +130,7 @@ const LISTING: PluginListing = {
   repo: KNOWN_REPO,
   project: 'redis',
   interval: 10,
+  mode: 'run',
   enabled: true,
   enabledAgainAt: undefined,
   running: false,

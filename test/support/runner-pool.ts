@@ -77,7 +77,7 @@ export function runnerPool(
     workerData: setup,
     minThreads: threads,
     maxThreads: threads,
-    concurrentTasksPerWorker: 256,
+    concurrentTasksPerWorker: 4096,
     atomics: 'disabled',
     trackUnmanagedFds: false,
   });

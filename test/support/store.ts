@@ -51,6 +51,7 @@ export function pluginFrom(address: string, project = 'check'): PluginDefinition
     address,
     interval: { kind: 'every', seconds: 10 },
     parameters: [],
+    mode: 'run',
     format: 'json',
   };
 }

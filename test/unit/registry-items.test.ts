@@ -36,6 +36,7 @@ describe('an item of the type PLUGIN', () => {
       address: 'git@git.example.com:monitor/redis.git',
       interval: { kind: 'every', seconds: 10 },
       parameters: ['-p', '6379'],
+      mode: 'run',
       format: 'json',
     });
   });
@@ -83,6 +84,16 @@ describe('an item of the type PLUGIN', () => {
   it('may come without parameters', () => {
     for (const parameters of [undefined, null, '', '   ']) {
       assert.deepEqual(definePlugin('ns', { ...REDIS, parameters }, RULES).parameters, []);
+    }
+  });
+
+  it('needs no interval when it runs all the time', () => {
+    for (const interval of [undefined, '10', 'whatever']) {
+      const plugin = definePlugin('ns', { ...REDIS, mode: 'stream', interval }, RULES);
+      assert.deepEqual([plugin.mode, plugin.interval], ['stream', { kind: 'on-demand' }]);
+    }
+    for (const mode of [undefined, null, '', 'run']) {
+      assert.equal(definePlugin('ns', { ...REDIS, mode }, RULES).mode, 'run');
     }
   });
 

@@ -96,6 +96,7 @@ export function configSchema({ facts, folder }: SchemaContext): z.ZodType<Config
     runner: table({
       threads: wholeNumber(1, 64, 'threads').default(Math.min(facts.cores, 4)),
       maxprocesses: wholeNumber(1, 10_000, 'processes').default(PROCESSES_PER_CORE * facts.cores),
+      maxstreams: wholeNumber(1, 10_000, 'processes').default(1000),
       maxtimeout: seconds(1, 86_400).default(300),
       // A stop waits for it, and must end before whoever asked for it gives up.
       grace: seconds(0, 20).default(2),

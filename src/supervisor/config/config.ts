@@ -207,8 +207,10 @@ export interface HttpTable {
 /** `[runner]`: how plugins run, and what each of them may take up where its item says nothing else. */
 export interface RunnerTable extends PluginLimits {
   readonly threads: number;
-  /** Plugins that run at the same time, at most. */
+  /** Plugins that run on schedule at the same time, at most. */
   readonly maxprocesses: number;
+  /** Plugins that run all the time, at most; beyond 2048 a thread it means nothing. */
+  readonly maxstreams: number;
   /** Seconds a run may take, at most. */
   readonly maxtimeout: number;
   /** Seconds between SIGTERM and SIGKILL. */

@@ -182,6 +182,9 @@ export const pluginsAnswer = z.strictObject({
         interval: z
           .union([z.number(), z.string()])
           .meta({ description: 'seconds, a cron expression, or 0: only on demand' }),
+        mode: z
+          .enum(['run', 'stream'])
+          .meta({ description: 'run: again and again; stream: all the time, without an interval' }),
         enabled: z.boolean(),
         enabledAgainAt: time.optional(),
         running: z.boolean(),
@@ -203,6 +206,15 @@ export const pluginsAnswer = z.strictObject({
           .optional(),
         runs: z.int(),
         skipped: z.int(),
+        stream: z
+          .strictObject({
+            restarts: number('how often it has ended and was, or will be, started again'),
+            startedAt: time.optional(),
+            points: number('points of the process that runs now'),
+            badMetrics: number('what it printed that was left out'),
+          })
+          .optional()
+          .meta({ description: 'of a plugin that runs all the time' }),
       }),
     )
     .readonly(),

@@ -78,7 +78,7 @@ export const CALL_ROUTES: readonly Route[] = [
     effect: 'changes',
     parameters: onePlugin.extend({ timeout: timeoutParameter, param: paramParameter }),
     answer: answers.runAnswer,
-    failures: [...onePluginFailures, 'running', 'plugin-store'],
+    failures: [...onePluginFailures, 'running', 'stream', 'plugin-store'],
     answerTo: async (parameters, context) => {
       const { type, stdoutEnd, stderrEnd, ...outcome } = await context.operations.runPlugin(
         pluginOf(parameters, context),

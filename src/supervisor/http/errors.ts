@@ -18,6 +18,7 @@ export const STATUS_OF_CODE = {
   'method-not-allowed': 405,
   'request-timeout': 408,
   running: 409,
+  stream: 409,
   'too-large': 413,
   'unsupported-encoding': 415,
   'unsupported-form': 415,

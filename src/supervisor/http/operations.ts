@@ -1,6 +1,7 @@
 /** What the HTTP server asks of the agent. The server knows HTTP; everything behind these calls is the agent's. */
 import type { RunOutcome, RunStatus } from '../../shared/messages.js';
 import type { OutputStatus } from '../../shared/output-status.js';
+import type { PluginMode } from '../../shared/plugin-format.js';
 
 /** A posted body longer than this owns its memory, so that it can be handed to another thread without a copy. */
 export const OWN_MEMORY_BYTES = 16 * 1024;
@@ -26,7 +27,7 @@ export interface Operations {
   plugins(): readonly PluginListing[];
   /** Fetches the newest release of a plugin. Codes: `unknown-plugin`, those of `FETCH_FAILURES`. */
   updatePlugin(plugin: PluginReference): Promise<PluginUpdate>;
-  /** Runs a plugin now and waits for its end. Codes: `unknown-plugin`, `running`, `plugin-store`, `stopping`. */
+  /** Runs a plugin now and waits for its end. Codes: `unknown-plugin`, `running`, `stream`, `plugin-store`, `stopping`. */
   runPlugin(plugin: PluginReference, request: RunRequest): Promise<RunOutcome>;
   /** Codes: `unknown-plugin`, `state`. */
   setPluginEnabled(plugin: PluginReference, enabled: boolean): Promise<PluginEnabling>;
@@ -76,6 +77,7 @@ export interface PluginListing {
   readonly project: string;
   /** Seconds, a cron expression, or 0 for a plugin that only runs on demand. */
   readonly interval: number | string;
+  readonly mode: PluginMode;
   readonly enabled: boolean;
   readonly enabledAgainAt?: string | undefined;
   readonly running: boolean;
@@ -90,6 +92,19 @@ export interface PluginListing {
   readonly runs: number;
   /** Runs left out since then because the one before was not over. */
   readonly skipped: number;
+  /** Of a plugin that runs all the time. */
+  readonly stream?: StreamListing | undefined;
+}
+
+/** How a plugin that runs all the time stands. */
+export interface StreamListing {
+  /** How often it has ended and was, or will be, started again. */
+  readonly restarts: number;
+  /** Undefined while it has no process. */
+  readonly startedAt?: string | undefined;
+  /** Points and bad metrics of the process that runs now. */
+  readonly points: number;
+  readonly badMetrics: number;
 }
 
 /** How the last run of a plugin went. */

@@ -22,6 +22,7 @@ import type { DisabledPlugins } from '../plugins/disabled-plugins.js';
 import type { ManagedPlugin } from '../plugins/managed-plugin.js';
 import type { PluginRuns } from '../plugins/plugin-runs.js';
 import type { PluginSet } from '../plugins/plugin-set.js';
+import type { PluginStreams } from '../plugins/plugin-streams.js';
 import type { PluginDefinition } from '../registry/plugin-definition.js';
 import type { RegistryProblem } from '../registry/registry-view.js';
 import type { Schedule } from '../schedule/schedule.js';
@@ -37,6 +38,7 @@ export interface OperationParts {
   readonly store: PluginStore;
   readonly schedule: Schedule;
   readonly runs: PluginRuns;
+  readonly streams: PluginStreams;
   readonly plugins: PluginSet;
   readonly disabled: DisabledPlugins;
   readonly posts: Posts;
@@ -98,7 +100,9 @@ export class AgentOperations implements Operations {
 
   async updatePlugin({ namespace, repo }: PluginReference): Promise<PluginUpdate> {
     const plugin = this.#parts.plugins.find(namespace, repo);
-    return this.#parts.store.update(plugin.definition);
+    const update = await this.#parts.store.update(plugin.definition);
+    if (update.changed) this.#parts.streams.restart(plugin);
+    return update;
   }
 
   async runPlugin({ namespace, repo }: PluginReference, request: RunRequest): Promise<RunOutcome> {
@@ -108,10 +112,17 @@ export class AgentOperations implements Operations {
   }
 
   async setPluginEnabled({ namespace, repo }: PluginReference, enabled: boolean): Promise<PluginEnabling> {
-    const { key } = this.#parts.plugins.find(namespace, repo);
-    if (!enabled) return { enabledAgainAt: (await this.#parts.disabled.disable(key)).toISOString() };
-    await this.#parts.disabled.enable(key);
-    return {};
+    const { disabled, plugins, streams } = this.#parts;
+    const plugin = plugins.find(namespace, repo);
+    const wasDisabled = disabled.disabledUntil(plugin.key) !== undefined;
+    try {
+      if (!enabled) return { enabledAgainAt: (await disabled.disable(plugin.key)).toISOString() };
+      await disabled.enable(plugin.key);
+      return {};
+    } finally {
+      // Also when it could not be written down: until the agent ends it holds.
+      if (wasDisabled === enabled) streams.restart(plugin);
+    }
   }
 
   async post(namespace: string, body: Buffer): Promise<PostAnswer> {
@@ -133,12 +144,14 @@ export class AgentOperations implements Operations {
     const until = this.#parts.disabled.disabledUntil(plugin.key);
     const commit = this.#parts.store.versionOf(definition);
     const problem = this.#parts.store.problemOf(definition);
+    const stream = this.#parts.streams.stateOf(plugin);
     return {
       ns: definition.namespace,
       name: definition.name,
       repo: definition.repo,
       project: definition.project,
       interval: intervalOf(definition),
+      mode: definition.mode,
       enabled: until === undefined,
       enabledAgainAt: until?.toISOString(),
       running: this.#parts.runs.isRunning(plugin),
@@ -156,6 +169,7 @@ export class AgentOperations implements Operations {
       },
       runs: plugin.runs,
       skipped: plugin.skipped,
+      stream: stream && { ...stream, startedAt: stream.startedAt?.toISOString() },
     };
   }
 }

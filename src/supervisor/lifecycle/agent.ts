@@ -21,6 +21,7 @@ import { PluginStore } from '../plugin-store/plugin-store.js';
 import { DisabledPlugins } from '../plugins/disabled-plugins.js';
 import { PluginRuns } from '../plugins/plugin-runs.js';
 import { PluginSet } from '../plugins/plugin-set.js';
+import { PluginStreams } from '../plugins/plugin-streams.js';
 import { readHostIdentity } from '../registry/host-identity.js';
 import { Registry } from '../registry/registry.js';
 import { RegistryJobs } from '../registry/registry-jobs.js';
@@ -57,6 +58,9 @@ const POSTS_PATIENCE_MS = 3000;
 
 /** Beyond the grace that ended plugins have: callers hear how their runs went, or what became of their posts. */
 const ANSWERS_PATIENCE_MS = 4000;
+
+/** So many leave a thread, and its row of the child table, room for everything else. */
+const STREAMS_PER_THREAD = 2048;
 
 /** Disabled plugins whose day is over are looked for every hour; until then each run asks for itself. */
 const SWEEP_EXPRESSION = '7 * * * *';
@@ -128,7 +132,7 @@ async function start(foundation: Foundation): Promise<RunningAgent> {
     ...registryParts,
     eventLoopLag,
   });
-  const server = await openServer(foundation, operations, pluginParts.runs, delivery.posts);
+  const server = await openServer(foundation, operations, pluginParts, delivery.posts);
   await firstSync(registryParts, log);
   return {
     tcpAddress: server.tcpAddress,
@@ -192,14 +196,16 @@ async function openPlugins(
   });
   const schedule = new Schedule({ host, run: (key, dueAtMs) => plugins.runDue(key, dueAtMs), log });
   releasers.add('the schedule', () => schedule.close());
-  const plugins = new PluginSet({ store, schedule, runs, disabled, log });
+  const maxStreams = Math.min(runner.maxstreams, STREAMS_PER_THREAD * runner.threads);
+  const streams = new PluginStreams({ runs, disabled, maxStreams, log });
+  const plugins = new PluginSet({ store, schedule, runs, streams, disabled, log });
   const sweep = cron.schedule(SWEEP_EXPRESSION, () => sweepQuietly(disabled, log), {
     noOverlap: true,
     suppressMissedWarning: true,
     logger: cronLogger(log),
   });
   releasers.add('the sweep of disabled plugins', () => sweep.destroy());
-  return { store, disabled, runs, schedule, plugins };
+  return { store, disabled, runs, streams, schedule, plugins };
 }
 
 async function sweepQuietly(disabled: DisabledPlugins, log: Log): Promise<void> {
@@ -248,7 +254,7 @@ async function openRegistry(
 async function openServer(
   { config, log, version, releasers }: Foundation,
   operations: AgentOperations,
-  runs: PluginRuns,
+  { runs, streams }: { readonly runs: PluginRuns; readonly streams: PluginStreams },
   posts: Posts,
 ) {
   const { agent, http, runner } = config;
@@ -272,6 +278,7 @@ async function openServer(
   releasers.add('the HTTP server', async () => {
     const answersWithinMs = runner.grace * 1000 + ANSWERS_PATIENCE_MS;
     const patience = setTimeout(() => posts.stopWaiting(), POSTS_PATIENCE_MS);
+    streams.close();
     await Promise.all([runs.stop(), server.close(answersWithinMs)]);
     clearTimeout(patience);
     posts.stopWaiting();

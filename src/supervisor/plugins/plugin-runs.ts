@@ -5,6 +5,7 @@ import type { PluginUser, RunOutcome, RunTask } from '../../shared/messages.js';
 import type { PluginLimits } from '../../shared/plugin-limits.js';
 import type { LaneWriter } from '../../shared/ring/lane-writer.js';
 import { notStarted, runMetric } from '../../shared/run-metric.js';
+import { type StreamControl, wantEnd } from '../../shared/stream-control.js';
 import { isOverWithin } from '../../shared/within.js';
 import type { PluginCgroups } from '../cgroups/plugin-cgroups.js';
 import type { HeldVersion } from '../plugin-store/held-version.js';
@@ -50,7 +51,12 @@ interface Run {
   readonly plugin: ManagedPlugin;
   readonly trigger: RunTask['trigger'];
   /** What a caller asks for; scheduled runs have what the registry and the configuration say when they begin. */
-  readonly wanted: { readonly timeoutMs?: number; readonly parameters?: readonly string[] | undefined };
+  readonly wanted: {
+    readonly timeoutMs?: number;
+    readonly parameters?: readonly string[] | undefined;
+    /** Of a run that goes on until it is ended. */
+    readonly stream?: StreamControl;
+  };
   /** When it should have begun, in unix ms; undefined when nobody planned it. */
   readonly dueAtMs: number | undefined;
   state: 'waiting' | 'running';
@@ -152,13 +158,19 @@ export class PluginRuns {
    * is replaced by it.
    * @param timeoutMs the configured bound of a run goes before it
    * @param parameters undefined: those of the registry
-   * @throws CodedError `running`, `stopping`, `plugin-store` when the plugin is not there to be run
+   * @throws CodedError `running`, `stream`, `stopping`, `plugin-store` when the plugin is not there to be run
    */
   async runCalled(
     plugin: ManagedPlugin,
     timeoutMs: number,
     parameters: readonly string[] | undefined,
   ): Promise<RunOutcome> {
+    if (plugin.definition.mode === 'stream') {
+      throw new CodedError(
+        'stream',
+        `${plugin.key} runs all the time and cannot be run on call; /plugins/list says how it is`,
+      );
+    }
     if (this.#isStopping) throw new CodedError('stopping', 'the agent is stopping and starts no more runs');
     if (this.isRunning(plugin)) {
       throw new CodedError(
@@ -173,6 +185,21 @@ export class PluginRuns {
     const problem =
       this.#store.problemOf(plugin.definition) ?? 'it is still being fetched, try again in a moment';
     throw new CodedError('plugin-store', `${plugin.key} cannot be run: ${problem}`);
+  }
+
+  /**
+   * Runs a plugin until it ends by itself or is cancelled; that has no bound, and takes no turn. Undefined when nothing
+   * was run, as its files are not there yet or an earlier run of it is still under way.
+   */
+  async runStream(plugin: ManagedPlugin, stream: StreamControl): Promise<RunOutcome | undefined> {
+    if (this.#isStopping || this.isRunning(plugin)) return undefined;
+    return this.#follow(this.#run(this.#occupy(plugin, 'stream', { stream })));
+  }
+
+  /** Ends the process of a plugin that runs all the time; the plugin itself stays. */
+  endStream({ key }: ManagedPlugin): void {
+    const run = this.#current.get(key);
+    if (run?.wanted.stream) void this.#end(run);
   }
 
   /** Ends the run of a plugin that is no longer wanted, also one that has no process yet. */
@@ -194,6 +221,7 @@ export class PluginRuns {
   async stop(): Promise<void> {
     this.#isStopping = true;
     this.#turns.close();
+    for (const { wanted } of this.#current.values()) if (wanted.stream) wantEnd(wanted.stream);
     this.#pool.signalAll('SIGTERM');
     const kill = setTimeout(() => this.#pool.signalAll('SIGKILL'), this.#settings.graceMs);
     await isOverWithin(this.#settings.graceMs + STOP_MARGIN_MS, Promise.allSettled(this.#underWay));
@@ -240,6 +268,7 @@ export class PluginRuns {
   }
 
   async #end(run: Run): Promise<void> {
+    if (run.wanted.stream) wantEnd(run.wanted.stream);
     const isOver = () => this.#current.get(run.plugin.key) !== run;
     while (!isOver() && !this.#pool.signalRun(run.id, 'SIGTERM')) {
       await sleep(SIGNAL_EVERY_MS, undefined, { ref: false });
@@ -284,8 +313,14 @@ export class PluginRuns {
   ): RunTask {
     const { definition } = plugin;
     const { maxTimeoutMs, graceMs, maxOutputBytes, passedEnvironment } = this.#settings;
-    const timeoutMs = Math.min(wanted.timeoutMs ?? scheduledTimeoutMs(definition.interval), maxTimeoutMs);
-    const limits = { ...this.#settings.limits, ...definition.limits };
+    const boundMs = Math.min(wanted.timeoutMs ?? scheduledTimeoutMs(definition.interval), maxTimeoutMs);
+    const timeoutMs = wanted.stream ? 0 : boundMs;
+    const limits = {
+      ...this.#settings.limits,
+      // What runs all the time uses that much some day; an item may say otherwise.
+      ...(wanted.stream && { cpuseconds: 0 }),
+      ...definition.limits,
+    };
     return {
       type: 'run',
       runId: id,
@@ -316,6 +351,7 @@ export class PluginRuns {
       maxOutputBytes,
       format: definition.format,
       anyOutput: definition.interval.kind === 'on-demand',
+      stream: wanted.stream,
     };
   }
 

@@ -9,6 +9,7 @@ import type { Schedule } from '../schedule/schedule.js';
 import type { DisabledPlugins } from './disabled-plugins.js';
 import { type ManagedPlugin, managedPlugin } from './managed-plugin.js';
 import type { PluginRuns } from './plugin-runs.js';
+import type { PluginStreams } from './plugin-streams.js';
 
 /** What a sync with the registry changed. */
 export interface PluginChanges {
@@ -24,6 +25,7 @@ export class PluginSet {
   readonly #store: PluginStore;
   readonly #schedule: Schedule;
   readonly #runs: PluginRuns;
+  readonly #streams: PluginStreams;
   readonly #disabled: DisabledPlugins;
   readonly #log: Log;
   /** The registry, or what was last known of it, has been heard. */
@@ -33,12 +35,14 @@ export class PluginSet {
     readonly store: PluginStore;
     readonly schedule: Schedule;
     readonly runs: PluginRuns;
+    readonly streams: PluginStreams;
     readonly disabled: DisabledPlugins;
     readonly log: Log;
   }) {
     this.#store = options.store;
     this.#schedule = options.schedule;
     this.#runs = options.runs;
+    this.#streams = options.streams;
     this.#disabled = options.disabled;
     this.#log = options.log;
   }
@@ -139,6 +143,7 @@ export class PluginSet {
   #remove(plugin: ManagedPlugin): void {
     this.#plugins.delete(plugin.key);
     this.#schedule.remove(plugin.key);
+    this.#streams.drop(plugin);
     this.#runs.cancel(plugin);
   }
 
@@ -149,7 +154,14 @@ export class PluginSet {
   async #fetchAndSchedule(plugin: ManagedPlugin, definition: PluginDefinition): Promise<void> {
     await this.#store.ensure(definition);
     const isWanted = this.#plugins.get(plugin.key) === plugin && plugin.definition === definition;
-    if (isWanted) this.#schedule.set(plugin.key, definition.interval);
+    if (!isWanted) return;
+    if (definition.mode === 'stream') {
+      this.#schedule.remove(plugin.key);
+      this.#streams.keep(plugin);
+    } else {
+      this.#streams.drop(plugin);
+      this.#schedule.set(plugin.key, definition.interval);
+    }
   }
 }
 

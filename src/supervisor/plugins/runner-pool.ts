@@ -12,7 +12,7 @@ import { RingWake } from '../../shared/ring/wake.js';
 const WORKER_FILE = new URL('../../workers/runner/worker.js', import.meta.url).href;
 
 /** A worker looks after this many tasks at once; most of their time is waiting for a child. */
-const TASKS_PER_WORKER = 512;
+const TASKS_PER_WORKER = 4096;
 
 /** With this many tasks in every worker another worker is started, as long as there may be more. */
 const TASKS_BEFORE_NEXT_WORKER = 8;

@@ -1,4 +1,4 @@
-import type { PluginFormat } from '../../shared/plugin-format.js';
+import type { PluginFormat, PluginMode } from '../../shared/plugin-format.js';
 import type { PluginLimits } from '../../shared/plugin-limits.js';
 import type { PluginPin } from '../../shared/plugin-trust.js';
 
@@ -21,6 +21,8 @@ export interface PluginDefinition {
   readonly address: string;
   readonly interval: PluginInterval;
   readonly parameters: readonly string[];
+  /** Whether it runs again and again or, without an interval, all the time. */
+  readonly mode: PluginMode;
   /** How it prints its metrics. */
   readonly format: PluginFormat;
   /** What the registry pins it to; left out where that is nothing. */

@@ -1,12 +1,12 @@
 import { CodedError } from '../../shared/coded-error.js';
 import { pluginNameOf } from '../../shared/measurement.js';
-import { PLUGIN_FORMATS, type PluginFormat } from '../../shared/plugin-format.js';
+import { PLUGIN_FORMATS, PLUGIN_MODES } from '../../shared/plugin-format.js';
 import { quoted } from '../../shared/quoted.js';
 import type { GitProtocol } from '../git/git-protocol.js';
 import { resolveRepository } from '../git/repository.js';
 import { withoutCredentials } from '../log/credentials.js';
 import { parseLimits } from './item-limits.js';
-import type { PluginDefinition } from './plugin-definition.js';
+import type { PluginDefinition, PluginInterval } from './plugin-definition.js';
 import { parsePluginInterval } from './plugin-interval.js';
 import { parsePin } from './plugin-pin.js';
 
@@ -25,9 +25,11 @@ export function definePlugin(namespace: string, item: ItemFields, rules: Reposit
   const name = parseName(fieldText(item, 'name'));
   const repo = fieldText(item, 'git');
   const { project, address } = resolveRepository(repo, rules.template, rules.protocols);
-  const interval = parsePluginInterval(fieldText(item, 'interval'));
+  const mode = oneOf(item, 'mode', PLUGIN_MODES);
+  const interval: PluginInterval =
+    mode === 'stream' ? { kind: 'on-demand' } : parsePluginInterval(fieldText(item, 'interval'));
   const parameters = parseParameters(optionalFieldText(item, 'parameters'));
-  const format = parseFormat(optionalFieldText(item, 'format'));
+  const format = oneOf(item, 'format', PLUGIN_FORMATS);
   const pin = parsePin(optionalFieldText(item, 'commit'), optionalFieldText(item, 'sha256'));
   const limits = parseLimits((field) => optionalFieldText(item, field));
   return {
@@ -39,6 +41,7 @@ export function definePlugin(namespace: string, item: ItemFields, rules: Reposit
     address,
     interval,
     parameters,
+    mode,
     format,
     ...(pin !== undefined && { pin }),
     ...(limits !== undefined && { limits }),
@@ -91,12 +94,13 @@ function parseParameters(text = ''): string[] {
   return parameters;
 }
 
-/** An empty field is as good as none: forms send those. */
-function parseFormat(text = ''): PluginFormat {
-  if (text === '') return 'json';
-  const format = PLUGIN_FORMATS.find((known) => known === text);
-  if (format === undefined) {
-    throw new CodedError('item', `format ${quoted(text, 40)} is none of ${PLUGIN_FORMATS.join(', ')}`);
+/** A field that names one of a few things, the first when it is missing; empty is as good, as forms send that. */
+function oneOf<T extends string>(item: ItemFields, field: string, names: readonly [T, ...T[]]): T {
+  const text = optionalFieldText(item, field) ?? '';
+  if (text === '') return names[0];
+  const name = names.find((known) => known === text);
+  if (name === undefined) {
+    throw new CodedError('item', `${field} ${quoted(text, 40)} is none of ${names.join(', ')}`);
   }
-  return format;
+  return name;
 }

@@ -6,12 +6,15 @@ import { PLUGIN_FILE, type RunnerSetup, type RunOutcome, type RunTask } from '..
 import type { DocumentSettings, PointsDocument } from '../../shared/points-document.js';
 import type { LaneWriter } from '../../shared/ring/lane-writer.js';
 import { notStarted, runMetric } from '../../shared/run-metric.js';
+import type { StreamControl } from '../../shared/stream-control.js';
 import { type StartedProcess, startProcess } from './child-process-start.js';
 import type { FileHashes } from './file-hashes.js';
+import { type LimitedEnd, limitSentence } from './limits/limit-sentence.js';
 import type { ProcessLimits } from './limits/process-limits.js';
 import { type BoundsEnd, boundRun, type RunBounds } from './limits/run-bounds.js';
 import { type PluginOutput, readPluginOutput } from './plugin-output.js';
 import { stateFolderProblem } from './plugin-state.js';
+import { followStream } from './plugin-stream.js';
 import { trustProblem } from './plugin-trust.js';
 import { followProcess, type ProcessEnd } from './process-run.js';
 import { badMetricsSentence, type RunVerdict, verdictOf } from './run-verdict.js';
@@ -25,6 +28,9 @@ export interface Runner {
   readonly hashes: FileHashes;
   readonly limits: ProcessLimits;
 }
+
+/** Thousands of streams may each be in the middle of a line. */
+const STREAM_LINE_BYTES_MAX = 1024 * 1024;
 
 /** What a shell answers when a program is there and cannot be executed. */
 const NOT_EXECUTED = 126;
@@ -63,7 +69,9 @@ async function outcomeOf(task: RunTask, runner: Runner): Promise<RunOutcome> {
 async function followPlugin(task: RunTask, process: StartedProcess, runner: Runner): Promise<RunOutcome> {
   forgetWhenGone(task, process, runner);
   const bounds = boundRun(process.pid, task, runner.limits, runner.log);
-  const end = await followProcess(withinBounds(process, bounds), task);
+  const bounded = withinBounds(process, bounds);
+  if (task.stream !== undefined) return followStreamWithin(bounded, bounds, task, task.stream, runner);
+  const end = await followProcess(bounded, task);
   const boundsEnd = bounds.end();
   const exitCode = end.endedBy === 'itself' ? end.exit?.code : undefined;
   const output = readPluginOutput({ stdout: end.stdout, exitCode }, task, documentSettings(task, runner));
@@ -81,6 +89,20 @@ async function followPlugin(task: RunTask, process: StartedProcess, runner: Runn
     stdoutEnd: end.stdoutEnd,
     stderrEnd: end.stderrEnd,
   };
+}
+
+async function followStreamWithin(
+  process: StartedProcess,
+  bounds: RunBounds,
+  task: RunTask,
+  control: StreamControl,
+  runner: Runner,
+): Promise<RunOutcome> {
+  const { lane, log } = runner;
+  const settings = documentSettings(task, runner);
+  const maxLineBytes = Math.min(task.maxOutputBytes, STREAM_LINE_BYTES_MAX);
+  const explainEnd = (end: LimitedEnd) => limitSentence(end, task, bounds.end());
+  return followStream(process, { ...task, control, maxLineBytes, settings, lane, log, explainEnd });
 }
 
 /** A run that is ended by force is ended with all of its cgroup. */
