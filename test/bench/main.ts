@@ -16,6 +16,7 @@ import { waitUntil } from '../support/wait-until.js';
 import { BenchAgent } from './bench-agent.js';
 import { benchBacklog, benchOutage, benchSpoolModes } from './delivery.js';
 import { addFigures, note, say, writeFigures } from './figures.js';
+import { benchGoOutputs } from './go-output.js';
 import { runLoad } from './load.js';
 import { metricsBody } from './metrics-body.js';
 import type { LoadResult } from './post-load.js';
@@ -23,6 +24,7 @@ import { cpuSeconds, residentMiB } from './process-usage.js';
 
 const LOAD_SECONDS = Number(process.env.BENCH_SECONDS ?? 5);
 const BACKLOG_MIB = Number(process.env.BENCH_BACKLOG_MIB ?? 1024);
+const GO_SECONDS = Number(process.env.BENCH_GO_SECONDS ?? 2);
 const OUTAGE_POINTS_A_SECOND = Number(process.env.BENCH_OUTAGE_RATE ?? 5000);
 
 const PARTS: Readonly<Record<string, () => Promise<void>>> = {
@@ -34,6 +36,7 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
   spool: () => benchSpoolModes(LOAD_SECONDS),
   backlog: () => benchBacklog(BACKLOG_MIB),
   outage: () => benchOutage(OUTAGE_POINTS_A_SECOND),
+  'go-outputs': () => benchGoOutputs(GO_SECONDS),
 };
 
 const folder = mkdtempSync(join(tmpdir(), 'agent-bench-plugins-'));

@@ -1,0 +1,226 @@
+/** Golang output plugins: what the host costs beside the plugin itself. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { encodeMetrics } from '../../src/shared/points-document.js';
+import { EventEncoder } from '../../src/workers/output-host/event-encoder.js';
+import { GoOutput } from '../../src/workers/publisher/outputs/go/go-output.js';
+import { OutputHosts } from '../../src/workers/publisher/outputs/go/output-hosts.js';
+import { goSettings } from '../support/go-feed.js';
+import { builtGoOutput, goSkipReason } from '../support/go-outputs.js';
+import { PROJECT_ROOT } from '../support/project-root.js';
+import { recordingLog } from '../support/recording-log.js';
+import { waitUntil } from '../support/wait-until.js';
+import { note, say } from './figures.js';
+import { cpuSeconds, residentMiB } from './process-usage.js';
+
+/** As a runner writes them: about 150 bytes of JSON a point. */
+const EVENTS = 5000;
+
+/** Documents under way, so that the host never waits for more. */
+const UNDER_WAY = 16;
+
+/** Compared side by side; of several rounds the middle one counts. */
+const ROUNDS = 3;
+
+type Mode = 'count' | 'bytes';
+
+interface Speed {
+  readonly eventsPerSecond: number;
+  /** Processor seconds for a million events: of the process that holds the library. */
+  readonly cpu: number;
+}
+
+/** Measures every way of bringing events to a plugin that decodes them, and to one that counts bytes. */
+export async function benchGoOutputs(seconds: number): Promise<void> {
+  say('Golang output plugins');
+  if (goSkipReason) {
+    say(`  left out: ${goSkipReason}`);
+    return;
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'agent-bench-go-'));
+  try {
+    const bench = prepare(folder, seconds);
+    for (const mode of ['bytes', 'count'] as const) {
+      const name = mode === 'bytes' ? 'counts bytes' : 'decodes';
+      await compare(bench, mode, name, {});
+      if (mode === 'count') await compare(bench, mode, `${name}, GOGC=400`, { GOGC: '400' });
+      const four = await throughHost(bench, mode, 4, {});
+      tell(`${name}, host, 4 instances`, four);
+    }
+    await benchIdleHost(bench);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+interface Bench {
+  readonly library: string;
+  readonly driver: string;
+  readonly document: Buffer;
+  readonly documentFile: string;
+  readonly chunkFile: string;
+  readonly seconds: number;
+}
+
+function prepare(folder: string, seconds: number): Bench {
+  const metrics = Array.from({ length: EVENTS }, (_, n) => ({
+    name: `cpu.usage.${n % 20}`,
+    value: n * 1.5,
+    timestamp: 1_700_000_000 + n,
+    tags: { core: String(n % 16), state: 'user' },
+  }));
+  const settings = {
+    database: 'bench.shop',
+    measurementPrefix: 'PLUGIN.',
+    host: 'host-001.example.com',
+    maxBytes: 2 ** 24,
+  };
+  const document = Buffer.from(encodeMetrics(metrics, settings, 0).documents[0]?.text ?? '');
+  const form = { namespace: 'bench.shop', format: 'nested' } as const;
+  const [chunk] = new EventEncoder().encode(document, [document.length], form, 0);
+  const files = {
+    documentFile: join(folder, 'document'),
+    chunkFile: join(folder, 'chunk'),
+    driver: join(folder, 'go-driver'),
+  };
+  writeFileSync(files.documentFile, document);
+  writeFileSync(files.chunkFile, chunk?.bytes ?? '');
+  const source = join(PROJECT_ROOT, 'test', 'bench', 'go-driver.c');
+  execFileSync('gcc', ['-O2', source, '-o', files.driver, '-ldl'], { stdio: 'inherit' });
+  return { ...files, document, library: builtGoOutput('behaves'), seconds };
+}
+
+/** The C driver, the library in one process with its host's code, and the host: in turn, and the middle one of each. */
+async function compare(
+  bench: Bench,
+  mode: Mode,
+  name: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<void> {
+  const rounds: { readonly driver: Speed; readonly direct: Speed; readonly host: Speed }[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    rounds.push({
+      driver: driven(bench.driver, [bench.library, mode, bench.chunkFile], bench, environment),
+      direct: driven(
+        process.execPath,
+        [DIRECT_FILE, bench.library, mode, bench.documentFile],
+        bench,
+        environment,
+      ),
+      host: await throughHost(bench, mode, 1, environment),
+    });
+  }
+  const driver = middle(rounds.map((round) => round.driver));
+  const direct = middle(rounds.map((round) => round.direct));
+  const host = middle(rounds.map((round) => round.host));
+  tell(`${name}, C driver`, driver);
+  tell(`${name}, one process`, direct);
+  tell(`${name}, host`, host);
+  note(
+    `go output: ${name}, host against C driver`,
+    round3(host.eventsPerSecond / driver.eventsPerSecond),
+    '× events/s',
+  );
+  note(
+    `go output: ${name}, host against one process`,
+    round3(host.eventsPerSecond / direct.eventsPerSecond),
+    '× events/s',
+  );
+  note(`go output: ${name}, own part of the host`, round3(host.cpu - driver.cpu), 'CPU s per million events');
+}
+
+const DIRECT_FILE = fileURLToPath(new URL('./go-direct.js', import.meta.url));
+
+function driven(
+  program: string,
+  args: readonly string[],
+  { seconds }: Bench,
+  environment: Readonly<Record<string, string>>,
+): Speed {
+  const result = spawnSync(program, [...args, String(EVENTS), String(seconds)], {
+    env: { ...process.env, ...environment },
+    encoding: 'utf8',
+  });
+  const [eventsPerSecond, cpu] = result.stdout.trim().split(' ').map(Number);
+  if (!eventsPerSecond || cpu === undefined) throw new Error(`${program}: ${result.stderr}`);
+  return { eventsPerSecond, cpu };
+}
+
+async function throughHost(
+  bench: Bench,
+  mode: Mode,
+  instances: number,
+  hostEnvironment: Readonly<Record<string, string>>,
+): Promise<Speed> {
+  const hosts = new OutputHosts(recordingLog().log);
+  const outputs = Array.from({ length: instances }, (_, n) =>
+    open(bench, hosts, `bench${n}`, mode, hostEnvironment),
+  );
+  await waitUntil('all are up', () => outputs.every((output) => output.state().isUp));
+  const pid = Number(outputs[0]?.state().plugin?.pid);
+  let events = 0;
+  let isOver = false;
+  const send = (output: GoOutput): void => {
+    if (isOver) return;
+    output.deliver({ namespace: 'bench.shop', points: EVENTS, document: bench.document }, () => {
+      events += EVENTS;
+      send(output);
+    });
+  };
+  for (const output of outputs) for (let n = 0; n < UNDER_WAY; n += 1) send(output);
+  await sleep(500);
+  const before = { events, cpu: cpuSeconds(pid), at: performance.now() };
+  await sleep(bench.seconds * 1000);
+  const count = events - before.events;
+  const cpu = ((cpuSeconds(pid) - before.cpu) / count) * 1e6;
+  const eventsPerSecond = (count / (performance.now() - before.at)) * 1000;
+  isOver = true;
+  await Promise.all(outputs.map((output) => output.drain()));
+  await Promise.all(outputs.map((output) => output.close()));
+  return { eventsPerSecond, cpu };
+}
+
+function open(
+  { library }: Bench,
+  hosts: OutputHosts,
+  alias: string,
+  mode: Mode,
+  hostEnvironment: Readonly<Record<string, string>>,
+): GoOutput {
+  const settings = {
+    ...goSettings(alias),
+    library,
+    flushMs: 1000,
+    properties: [['mode', mode] as const],
+    hostEnvironment,
+  };
+  return new GoOutput(alias, settings, hosts, recordingLog().log);
+}
+
+async function benchIdleHost(bench: Bench): Promise<void> {
+  const output = open(bench, new OutputHosts(recordingLog().log), 'idle', 'bytes', {});
+  await waitUntil('it is up', () => output.state().isUp);
+  await sleep(1000);
+  note('go output: idle host', round3(residentMiB(Number(output.state().plugin?.pid))), 'MiB');
+  await output.close();
+}
+
+function tell(name: string, { eventsPerSecond, cpu }: Speed): void {
+  note(`go output: ${name}`, Math.round(eventsPerSecond), 'events/s');
+  note(`go output: ${name}, processor`, round3(cpu), 'CPU s per million events');
+}
+
+function middle(speeds: readonly Speed[]): Speed {
+  const sorted = [...speeds].sort((one, other) => one.eventsPerSecond - other.eventsPerSecond);
+  const found = sorted[Math.floor(sorted.length / 2)];
+  if (!found) throw new Error('nothing was measured');
+  return found;
+}
+
+function round3(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}
