@@ -5,7 +5,8 @@ import type {
   FromOutputHost,
   InitRequest,
 } from '../../shared/output-host/messages.js';
-import type { EncodedEvents, EventEncoder } from './event-encoder.js';
+import type { EncodedEvents } from './event-buffer.js';
+import type { EventEncoder } from './event-encoder.js';
 import type { HostApi } from './host-api.js';
 import type { PluginLibrary } from './plugin-library.js';
 import { type InstanceMemory, newInstanceMemory, readContext } from './plugin-memory.js';
