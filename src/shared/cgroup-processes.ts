@@ -1,18 +1,14 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf } from './coded-error.js';
+import { numbersIn } from './number-file.js';
 
 /** Rounds of the slow way to end a cgroup: each ends all that were there when it began. */
 const ROUNDS_MAX = 20;
 
 /** Pids of the living processes in a cgroup; none where there is no such cgroup. */
 export function processesIn(cgroup: string): readonly number[] {
-  try {
-    return readFileSync(join(cgroup, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
-  } catch (error) {
-    if (isGone(error)) return [];
-    throw error;
-  }
+  return numbersIn(`${cgroup}/cgroup.procs`) ?? [];
 }
 
 /**
@@ -21,12 +17,16 @@ export function processesIn(cgroup: string): readonly number[] {
  * @returns false when the process or the cgroup is gone
  */
 export function moveProcess(cgroup: string, pid: number): boolean {
+  let file: number | undefined;
   try {
-    writeFileSync(join(cgroup, 'cgroup.procs'), String(pid), { flag: 'r+' });
+    file = openSync(`${cgroup}/cgroup.procs`, 'r+');
+    writeSync(file, String(pid));
     return true;
   } catch (error) {
     if (isGone(error)) return false;
     throw error;
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
 }
 

@@ -21,6 +21,7 @@ import { runLoad } from './load.js';
 import { metricsBody } from './metrics-body.js';
 import type { LoadResult } from './post-load.js';
 import { cpuSeconds, residentMiB } from './process-usage.js';
+import { benchRunBounds } from './run-bounds.js';
 
 const LOAD_SECONDS = Number(process.env.BENCH_SECONDS ?? 5);
 const BACKLOG_MIB = Number(process.env.BENCH_BACKLOG_MIB ?? 1024);
@@ -33,6 +34,7 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
   posts: withNsqd(benchPosts),
   runs: withNsqd(benchRuns),
   plugins: withNsqd(benchThousandPlugins),
+  bounds: benchRunBounds,
   spool: () => benchSpoolModes(LOAD_SECONDS),
   backlog: () => benchBacklog(BACKLOG_MIB),
   outage: () => benchOutage(OUTAGE_POINTS_A_SECOND),

@@ -67,8 +67,8 @@ test('plugins that take all they can get are ended, and the agent and the others
   assert.match(problems[2], /^plugin memory (exited with code|was ended by)/);
   assert.match(problems[3], /^plugin bomb exited with code 2/);
   assert.match(answers[3]?.body.stderr, /fork/i);
-  const runMetric = pointsOf(agent, 'plugin.busy')[0];
-  assert.deepEqual([runMetric?.tags.status, runMetric?.fields.value], ['signal', 152]);
+  const runMetric = await waitUntil('its run metric is out', () => pointsOf(agent, 'plugin.busy')[0]);
+  assert.deepEqual([runMetric.tags.status, runMetric.fields.value], ['signal', 152]);
   const soFar = pointsOf(agent, 'plugin.good').length;
   await waitUntil('the good one runs on', () => pointsOf(agent, 'plugin.good').length >= soFar + 2);
   for (const { tags } of pointsOf(agent, 'plugin.good')) assert.equal(tags.status, 'ok');

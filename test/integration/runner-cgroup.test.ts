@@ -3,9 +3,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { processesIn } from '../../src/shared/cgroup-processes.js';
+import { openCgroups } from '../../src/supervisor/cgroups/open-cgroups.js';
 import { NO_CGROUPS, testCgroup } from '../support/cgroup.js';
 import { shellPlugin } from '../support/plugin-folder.js';
 import { isAlive } from '../support/processes.js';
+import { recordingLog } from '../support/recording-log.js';
 import { NO_LIMITS, runnerPool } from '../support/runner-pool.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { waitUntil } from '../support/wait-until.js';
@@ -92,4 +94,23 @@ test('that the kernel has ended processes for want of memory stands in the sente
   const { status, problem } = await run;
   assert.equal(status, 'signal');
   assert.equal(problem, 'plugin cpu was ended by SIGKILL: it used more than 64000000 bytes of memory');
+});
+
+test('a memory hog is ended with all it has started when it uses more than it may', { skip }, async (t) => {
+  const { log } = recordingLog();
+  const cgroups = await openCgroups(testCgroup(t), '/run/of-this-test', log);
+  assert.ok(cgroups);
+  t.after(() => cgroups.close());
+  const limits = { ...NO_LIMITS, memory: 48_000_000, processes: 20 };
+  const cgroup = cgroups.plugins.cgroupFor('web/hog', limits);
+  if (cgroup?.controllers.includes('memory') !== true) {
+    t.skip('the controller "memory" of cgroup v2 is not to be had here');
+    return;
+  }
+  const runner = runnerPool(t);
+  const hog = shellPlugin(t, 'sleep 0.2; sleep 600 &', `awk 'BEGIN { s = "x"; while (1) s = s s }'`);
+  const { status, problem } = await runner.run({ folder: hog, cgroup, limits });
+  assert.equal(status, 'signal');
+  assert.match(problem ?? '', /was ended by SIGKILL: it used more than 48000000 bytes of memory/);
+  assert.deepEqual(processesIn(cgroup.folder), []);
 });

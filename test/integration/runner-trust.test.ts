@@ -112,8 +112,9 @@ test('a link inside the repository is run', async (t) => {
 
 test('what is above the folder of all plugins is not looked at', async (t) => {
   const { run, folder } = trusted(t);
-  chmodSync(dirname(dirname(folder)), 0o1777);
-  assert.equal((await run()).status, 'ok');
+  chmodSync(dirname(folder), 0o1777);
+  assert.equal((await run(undefined, { storeFolder: folder })).status, 'ok');
+  assert.equal((await run(undefined, { storeFolder: dirname(folder) })).status, 'spawn');
 });
 
 test('a plugin pinned to its commit runs, and one pinned to another does not, with both in the sentence', async (t) => {

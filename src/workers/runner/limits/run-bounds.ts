@@ -1,9 +1,11 @@
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { killProcesses, moveProcess, processesIn } from '../../../shared/cgroup-processes.js';
 import { reasonOf } from '../../../shared/coded-error.js';
 import type { Log } from '../../../shared/log.js';
 import type { RunTask } from '../../../shared/messages.js';
+import { numbersIn } from '../../../shared/number-file.js';
+import type { PluginCgroup } from '../../../shared/plugin-limits.js';
 import type { ProcessLimits } from './process-limits.js';
 
 /** What of a run says how it is bounded. */
@@ -40,7 +42,7 @@ export function boundRun(pid: number, run: BoundedRun, limits: ProcessLimits, lo
   const logFailure = (what: string, error: unknown): void => {
     log.warn({ plugin, namespace }, `plugin ${plugin} runs without its cgroup, ${what}: ${reasonOf(error)}`);
   };
-  const killedBefore = cgroup === undefined ? 0 : outOfMemoryKills(cgroup.folder);
+  const killedBefore = outOfMemoryKills(cgroup);
   try {
     boundFamily(pid, run, limits);
   } catch (error) {
@@ -64,7 +66,7 @@ export function boundRun(pid: number, run: BoundedRun, limits: ProcessLimits, lo
         // Those of the process's own group have got a SIGKILL already.
         const left = found.filter((member) => ![pid, undefined].includes(groupOf(member)));
         if (found.length > 0) killProcesses(folder);
-        return { left, outOfMemory: outOfMemoryKills(folder) - killedBefore };
+        return { left, outOfMemory: outOfMemoryKills(cgroup) - killedBefore };
       }, NOTHING_LEFT),
   };
 }
@@ -82,25 +84,9 @@ function boundFamily(pid: number, run: BoundedRun, limits: ProcessLimits): void 
   }
 }
 
-const TEXT = Buffer.allocUnsafeSlow(4096);
-
-/** Children of a process that has one thread yet. Read by hand: it is done for every run. */
+/** Children of a process that has one thread yet; none of one that is gone, or where the kernel does not tell. */
 function childrenOf(pid: number): readonly number[] {
-  let file: number;
-  try {
-    file = openSync(`/proc/${pid}/task/${pid}/children`, 'r');
-  } catch {
-    // Gone, or a kernel that does not tell.
-    return [];
-  }
-  try {
-    const bytes = readSync(file, TEXT);
-    return bytes === 0 ? [] : TEXT.toString('latin1', 0, bytes).trim().split(' ').map(Number);
-  } catch {
-    return [];
-  } finally {
-    closeSync(file);
-  }
+  return numbersIn(`/proc/${pid}/task/${pid}/children`) ?? [];
 }
 
 /** Undefined when the process is gone. */
@@ -114,12 +100,13 @@ function groupOf(pid: number): number | undefined {
 }
 
 /** How often the kernel has ended a process of the cgroup for want of memory. */
-function outOfMemoryKills(cgroup: string): number {
+function outOfMemoryKills(cgroup: PluginCgroup | undefined): number {
+  if (cgroup?.controllers.includes('memory') !== true) return 0;
   try {
-    const text = readFileSync(join(cgroup, 'memory.events'), 'latin1');
+    const text = readFileSync(join(cgroup.folder, 'memory.events'), 'latin1');
     return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
   } catch {
-    // Without the controller there is no such file.
+    // The cgroup is gone.
     return 0;
   }
 }
