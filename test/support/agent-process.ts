@@ -134,10 +134,15 @@ export class AgentProcess {
     return { status, headers, body: JSON.parse(text) };
   }
 
-  /** What `/me/status` says of the output of that alias; of the first when none is named. */
+  /**
+   * What `/me/status` says of the output of that alias; of the first when none is named. A busy publisher may leave a
+   * question unanswered, and the outputs stand not in the status then: it is asked again.
+   */
   async outputStatus(alias?: string): Promise<OutputStatus> {
-    const { body } = await this.call('/me/status');
-    const outputs: readonly OutputStatus[] = body.outputs;
+    const outputs = await waitUntil(
+      'the publisher answers',
+      async (): Promise<readonly OutputStatus[] | undefined> => (await this.call('/me/status')).body.outputs,
+    );
     const found = outputs.find(({ output }) => alias === undefined || output === alias);
     if (!found) throw new Error(`no output ${alias} in ${JSON.stringify(outputs)}`);
     return found;

@@ -47,6 +47,12 @@ export async function launchNsqProgram(
   }
 }
 
+/**
+ * nsqd 1.3.0 never ends when a connection is made in the moment in which it stops: it has stored its messages, listens
+ * no more, and waits for that connection. After so long such a one is killed.
+ */
+const STUCK_AFTER_MS = 10_000;
+
 /** Resolves when it is gone; at once when it already is. */
 export async function endProgram(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (isOver(child) || child.pid === undefined) return;
@@ -54,7 +60,9 @@ export async function endProgram(child: ChildProcess, signal: NodeJS.Signals): P
   // A paused process takes no other signal but SIGKILL.
   if (signal !== 'SIGKILL') child.kill('SIGCONT');
   child.kill(signal);
+  const stuck = setTimeout(() => child.kill('SIGKILL'), STUCK_AFTER_MS);
   await exited;
+  clearTimeout(stuck);
 }
 
 /** The reason when the programs were not built, else false. */
