@@ -1,0 +1,129 @@
+/** How late runs begin when a whole agent has many plugins: from when each was due to the start of its process. */
+import { createHash } from 'node:crypto';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AgentProcess, type RegistryItem } from '../support/agent-process.js';
+import { note, say } from './figures.js';
+import { cpuSeconds, residentMiB } from './process-usage.js';
+import { quantile } from './quantile.js';
+
+const NAMESPACES = 10;
+/** Runs of the first seconds are those of a start. */
+const WARM_UP_SECONDS = 5;
+const SCRIPT = '#!/bin/sh\necho \'[{"name":"up","value":1}]\'\n';
+const COMMIT = '5'.repeat(40);
+const VERSION = `${COMMIT.slice(0, 12)}-00000000`;
+
+interface Listed {
+  readonly interval: number;
+  readonly skipped: number;
+  readonly lastRun?: { readonly endedAt: string; readonly latenessMs?: number };
+}
+
+/**
+ * Measures each number of plugins at each interval, one after the other in one agent: the same plugins, another interval.
+ * @param seconds of each measurement; with a longer interval than that, it sees a part of the plugins
+ */
+export async function benchLateness(
+  nsqd: string,
+  counts: readonly number[],
+  intervals: readonly number[],
+  seconds: number,
+): Promise<void> {
+  for (const count of counts) {
+    const folder = mkdtempSync(join(tmpdir(), 'agent-bench-lateness-'));
+    chmodSync(folder, 0o755);
+    const afterwards: (() => unknown)[] = [];
+    try {
+      for (let index = 0; index < count; index += 1) layOut(folder, index);
+      const [first = 10, ...others] = intervals;
+      const agent = await AgentProcess.start(
+        { after: (release: () => unknown) => void afterwards.push(release) },
+        {
+          folder,
+          registry: registryOf(count, first),
+          output: `servers = ["${nsqd}"]`,
+          environment: { AGENT_LOG_LOGLEVEL: 'ERROR' },
+        },
+      );
+      await measure(agent, count, first, seconds);
+      for (const interval of others) {
+        agent.changeRegistry(registryOf(count, interval));
+        await measure(agent, count, interval, seconds);
+      }
+      await agent.kill('SIGTERM');
+    } finally {
+      for (const release of afterwards.reverse()) await release();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+}
+
+async function measure(agent: AgentProcess, count: number, interval: number, seconds: number): Promise<void> {
+  while ((await listed(agent)).filter((plugin) => plugin.interval === interval).length < count) {
+    say(`waiting for ${count} plugins at ${interval} s`);
+    await sleep(500);
+  }
+  await sleep(WARM_UP_SECONDS * 1000);
+  const before = { at: Date.now(), cpu: cpuSeconds(agent.pid), skipped: skippedOf(await listed(agent)) };
+  say(`${count} plugins at ${interval} s, for ${seconds} s`);
+  await sleep(seconds * 1000);
+  const busy = (cpuSeconds(agent.pid) - before.cpu) / ((Date.now() - before.at) / 1000);
+  const plugins = await listed(agent);
+  const late = plugins.flatMap(({ lastRun }) =>
+    lastRun !== undefined && Date.parse(lastRun.endedAt) > before.at ? (lastRun.latenessMs ?? []) : [],
+  );
+  const name = `${count} plugins at ${interval} s`;
+  note(`${name}: lateness of their last runs, median`, quantile(late, 0.5), 'ms');
+  note(`${name}: lateness of their last runs, p99`, quantile(late, 0.99), 'ms');
+  note(`${name}: lateness of their last runs, most`, Math.max(0, ...late), 'ms');
+  note(`${name}: plugins that ran meanwhile`, late.length, 'plugins');
+  note(`${name}: runs left out meanwhile`, skippedOf(plugins) - before.skipped, 'runs');
+  note(`${name}: CPU of the agent and its plugins`, busy * 100, '% of a core');
+  note(`${name}: resident memory of the agent`, residentMiB(agent.pid), 'MiB');
+}
+
+async function listed(agent: AgentProcess): Promise<readonly Listed[]> {
+  return (await agent.call('/plugins/list')).body.plugins;
+}
+
+function skippedOf(plugins: readonly Listed[]): number {
+  return plugins.reduce((sum, { skipped }) => sum + skipped, 0);
+}
+
+function registryOf(count: number, interval: number): Record<string, RegistryItem[]> {
+  const registry: Record<string, RegistryItem[]> = {};
+  for (let index = 0; index < count; index += 1) {
+    const items = registry[namespaceOf(index)] ?? [];
+    registry[namespaceOf(index)] = items;
+    items.push({
+      measurement_type: 'PLUGIN',
+      name: `PLUGIN.p${index}`,
+      git: addressOf(index),
+      interval: String(interval),
+    });
+  }
+  return registry;
+}
+
+/** Puts a plugin where the agent looks for those of an earlier life: 5,000 clones would take longer than the rest. */
+function layOut(folder: string, index: number): void {
+  const namespaceFolder = join(folder, 'plugins', namespaceOf(index));
+  const versionFolder = join(namespaceFolder, `.p${index}`, VERSION);
+  mkdirSync(join(versionFolder, '.git'), { recursive: true });
+  writeFileSync(join(versionFolder, 'plugin'), SCRIPT, { mode: 0o755 });
+  const sha256 = createHash('sha256').update(SCRIPT).digest('hex');
+  const version = { commit: COMMIT, address: addressOf(index), sha256 };
+  writeFileSync(join(versionFolder, '.git', 'agent-version.json'), JSON.stringify(version));
+  symlinkSync(join(`.p${index}`, VERSION), join(namespaceFolder, `p${index}`));
+}
+
+function namespaceOf(index: number): string {
+  return `n${index % NAMESPACES}.bench`;
+}
+
+function addressOf(index: number): string {
+  return `https://git.invalid/bench/p${index}.git`;
+}
