@@ -1,5 +1,6 @@
 /** Everything that passes between the supervisor and its workers, besides the ring. */
 import type { LogLevel, LogLine } from './log.js';
+import type { ResourceUsage } from './native/process-calls.js';
 import type { OutputSettings, SpoolSettings } from './output-settings.js';
 import type { OutputStatus } from './output-status.js';
 import type { PluginFormat } from './plugin-format.js';
@@ -13,13 +14,23 @@ export interface PluginUser {
   readonly name: string;
   readonly uid: number;
   readonly gid: number;
+  /** Supplementary groups. */
+  readonly groups: readonly number[];
   readonly home: string;
 }
+
+/** Ways to start plugins. */
+export const ENGINE_CHOICES = ['auto', 'posix_spawn', 'cross-spawn'] as const;
+
+/** How plugins are started; `auto` is the fastest way that works. */
+export type EngineChoice = (typeof ENGINE_CHOICES)[number];
 
 /** What a runner worker is given when it starts. */
 export interface RunnerSetup {
   readonly ring: SharedArrayBuffer;
   readonly childTable: SharedArrayBuffer;
+  /** Descriptors that runners hold, a row by the number of the lane. */
+  readonly descriptorLedger: SharedArrayBuffer;
   /** First lane that runners may claim; those below belong to others. */
   readonly firstLane: number;
   /** Value of the tag `host`. */
@@ -27,6 +38,11 @@ export interface RunnerSetup {
   /** In front of the namespace in a document's `database`. */
   readonly databasePrefix: string;
   readonly maxDocumentBytes: number;
+  readonly engine: EngineChoice;
+  /** True: programs may gain rights by set-user-id files. */
+  readonly allowSetuid: boolean;
+  /** When which kind of trouble was last logged, for all runners together. */
+  readonly noticeTimes: SharedArrayBuffer;
   readonly logLevel: LogLevel;
 }
 
@@ -92,6 +108,8 @@ export interface RunOutcome {
   readonly durationMs: number;
   /** From when it was due to when its process was started; undefined for a run that nobody planned. */
   readonly latenessMs?: number | undefined;
+  /** What the plugin and the children that it waited for took up; undefined where that is not known. */
+  readonly usage: ResourceUsage | undefined;
   /** Points of the plugin's own that were written. */
   readonly points: number;
   readonly badMetrics: number;

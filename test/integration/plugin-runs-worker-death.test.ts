@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import test from 'node:test';
 import type { Worker } from 'node:worker_threads';
 import { childrenOfRow, createChildTable } from '../../src/shared/child-table.js';
+import { createDescriptorLedger } from '../../src/shared/native/descriptor-ledger.js';
+import { createNoticeTimes } from '../../src/shared/notice-times.js';
 import { LaneReader } from '../../src/shared/ring/lane-reader.js';
 import { LaneWriter } from '../../src/shared/ring/lane-writer.js';
 import { createRing } from '../../src/shared/ring/layout.js';
@@ -41,6 +43,10 @@ test('a runner worker that dies takes its plugins along: run metric, sentence, a
     setup: {
       ring,
       childTable,
+      descriptorLedger: createDescriptorLedger(LANES),
+      noticeTimes: createNoticeTimes(),
+      engine: 'auto',
+      allowSetuid: false,
       firstLane: RUNNER_LANE,
       host: 'testhost',
       databasePrefix: '',

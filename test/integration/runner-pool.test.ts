@@ -3,6 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { childrenOfRow, createChildTable, rowCount } from '../../src/shared/child-table.js';
+import { createDescriptorLedger } from '../../src/shared/native/descriptor-ledger.js';
+import { createNoticeTimes } from '../../src/shared/notice-times.js';
 import { createRing } from '../../src/shared/ring/layout.js';
 import { RunnerPool } from '../../src/supervisor/plugins/runner-pool.js';
 import { shellPlugin } from '../support/plugin-folder.js';
@@ -21,6 +23,10 @@ function openPool(t: TestContext, maxThreads: number, idleTimeoutMs?: number) {
     setup: {
       ring: createRing(lanes, 1024 * 1024),
       childTable,
+      descriptorLedger: createDescriptorLedger(lanes),
+      noticeTimes: createNoticeTimes(),
+      engine: 'auto',
+      allowSetuid: false,
       firstLane: 1,
       host: 'testhost',
       databasePrefix: '',

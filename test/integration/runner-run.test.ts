@@ -18,8 +18,11 @@ test('a run sends what the plugin prints and then a point about itself, to the n
     'echo noted >&2',
   );
   const outcome = await runner.run({ folder });
+  const { usage } = outcome;
+  if (runner.setup.engine === 'cross-spawn') assert.equal(usage, undefined);
+  else assert.ok(usage && usage.userMs + usage.systemMs > 0, 'it took some processor time');
   assert.deepEqual(
-    { ...outcome, durationMs: 0, stdoutEnd: outcome.stdoutEnd.slice(0, 2) },
+    { ...outcome, usage: undefined, durationMs: 0, stdoutEnd: outcome.stdoutEnd.slice(0, 2) },
     {
       type: 'run',
       status: 'ok',
@@ -27,6 +30,7 @@ test('a run sends what the plugin prints and then a point about itself, to the n
       exitCode: 0,
       signal: undefined,
       durationMs: 0,
+      usage: undefined,
       points: 2,
       badMetrics: 0,
       problem: undefined,
@@ -59,7 +63,12 @@ test('a run sends what the plugin prints and then a point about itself, to the n
       type: 'regular',
       status: 'ok',
     },
-    fields: { value: 0, duration: outcome.durationMs, points: 2 },
+    fields: {
+      value: 0,
+      duration: outcome.durationMs,
+      points: 2,
+      ...(usage && { user: usage.userMs, system: usage.systemMs }),
+    },
   });
 });
 

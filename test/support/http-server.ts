@@ -150,6 +150,7 @@ const OUTCOME: RunOutcome = {
   exitCode: 3,
   signal: undefined,
   durationMs: 20,
+  usage: { userMs: 1, systemMs: 2, maxRssBytes: 4096 },
   points: 0,
   badMetrics: 0,
   problem: 'exit code 3',

@@ -5,14 +5,17 @@ import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { createChildTable } from '../../src/shared/child-table.js';
 import type { LogLine } from '../../src/shared/log.js';
-import type {
-  PluginUser,
-  PostOutcome,
-  PostTask,
-  RunnerSetup,
-  RunOutcome,
-  RunTask,
+import {
+  ENGINE_CHOICES,
+  type PluginUser,
+  type PostOutcome,
+  type PostTask,
+  type RunnerSetup,
+  type RunOutcome,
+  type RunTask,
 } from '../../src/shared/messages.js';
+import { createDescriptorLedger } from '../../src/shared/native/descriptor-ledger.js';
+import { createNoticeTimes } from '../../src/shared/notice-times.js';
 import type { PluginLimits } from '../../src/shared/plugin-limits.js';
 import { LaneReader } from '../../src/shared/ring/lane-reader.js';
 import { createRing } from '../../src/shared/ring/layout.js';
@@ -53,19 +56,25 @@ const FIRST_LANE = 1;
 
 /** Root runs plugins as somebody else; everybody else as themselves. */
 export const PLUGIN_USER: PluginUser | undefined =
-  process.getuid?.() === 0 ? { name: 'nobody', uid: 65534, gid: 65534, home: '/nonexistent' } : undefined;
+  process.getuid?.() === 0
+    ? { name: 'nobody', uid: 65534, gid: 65534, groups: [], home: '/nonexistent' }
+    : undefined;
 
 const WORKER = fileURLToPath(new URL('../../src/workers/runner/worker.js', import.meta.url));
 
 export function runnerPool(
   test: Pick<TestContext, 'after'>,
-  options: { threads?: number; laneBytes?: number; maxDocumentBytes?: number } = {},
+  options: { threads?: number; laneBytes?: number; maxDocumentBytes?: number; workerFile?: URL } = {},
 ): RunnerPool {
   const { threads = 1, laneBytes = 4 * 1024 * 1024, maxDocumentBytes = 300_000 } = options;
   const lanes = FIRST_LANE + threads;
   const setup: RunnerSetup = {
     ring: createRing(lanes, laneBytes),
     childTable: createChildTable(lanes),
+    descriptorLedger: createDescriptorLedger(lanes),
+    noticeTimes: createNoticeTimes(),
+    engine: ENGINE_CHOICES.find((name) => name === process.env.AGENT_RUNNER_ENGINE) ?? 'auto',
+    allowSetuid: false,
     firstLane: FIRST_LANE,
     host: 'testhost',
     databasePrefix: 'collect.',
@@ -73,7 +82,7 @@ export function runnerPool(
     logLevel: 'debug',
   };
   const pool = new Piscina<RunTask | PostTask, RunOutcome | PostOutcome>({
-    filename: WORKER,
+    filename: options.workerFile ? fileURLToPath(options.workerFile) : WORKER,
     workerData: setup,
     minThreads: threads,
     maxThreads: threads,

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { CodedError, reasonOf } from '../coded-error.js';
 import { type Abi, abiOf } from './abi.js';
+import type { DescriptorRow } from './descriptor-ledger.js';
 
 /** Memory that a C function reads or writes. */
 export type Memory = NodeJS.TypedArray | null;
@@ -62,17 +63,10 @@ export interface CLibrary {
   systemCallMemories(number: number, first: Memory, second: Memory, third: Memory): number;
   /** `syscall(2)` with two numbers and two places in memory. */
   systemCallPair(number: number, first: number, second: number, third: Memory, fourth: Memory): number;
+  /** Where the calling thread's descriptors are noted; undefined: nowhere. */
+  ledger: DescriptorRow | undefined;
   /** Name of the error of the last call on this thread, `EAGAIN` and the like. Ask at once. */
   errorName(): string;
-  /** Calls back whenever the descriptor can be read, until it is closed; keeps the event loop alive unless unref'd. */
-  watch(descriptor: number, onReadable: () => void): DescriptorWatch;
-}
-
-/** Owns a place in the event loop. */
-export interface DescriptorWatch {
-  ref(): void;
-  unref(): void;
-  close(): void;
 }
 
 /** The C library, or why it cannot be called here. */
@@ -110,12 +104,14 @@ const SIGNATURES: Readonly<Record<keyof CFunctions, readonly [result: string, ar
 interface Koffi {
   load(path: null): { func(name: string, result: string, args: readonly string[]): unknown };
   errno(): number;
-  readonly node: {
-    poll(descriptor: number, options: { readonly readable: true }, callback: () => void): DescriptorWatch;
-  };
 }
 
-const ERROR_NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+// EAGAIN is also called EWOULDBLOCK: the first name counts.
+const ERROR_NAMES = new Map(
+  Object.entries(constants.errno)
+    .reverse()
+    .map(([name, number]) => [number, name]),
+);
 
 let found: CLibraryFound | undefined;
 
@@ -171,7 +167,7 @@ function openLibrary(koffi: Koffi, abi: Abi): CLibrary {
     systemCallMemory: systemCall('long', 'void *', 'void *') as CLibrary['systemCallMemory'],
     systemCallMemories: systemCall('void *', 'void *', 'void *') as CLibrary['systemCallMemories'],
     systemCallPair: systemCall('long', 'long', 'void *', 'void *') as CLibrary['systemCallPair'],
+    ledger: undefined,
     errorName: () => errorNameOf(koffi.errno()),
-    watch: (descriptor, onReadable) => koffi.node.poll(descriptor, { readable: true }, onReadable),
   };
 }

@@ -17,27 +17,31 @@ const ends = new Int32Array(2);
  * Opens a pipe whose read end never blocks.
  * @throws CodedError `EMFILE` or `ENFILE` when there are no descriptors left
  */
-export function openPipe({ functions, errorName }: CLibrary): Pipe {
+export function openPipe(library: CLibrary): Pipe {
+  const { functions, errorName, ledger } = library;
   if (functions.pipe2(ends, FILE_FLAG.closeOnExec) < 0) throw callError('pipe2', errorName());
   const [readEnd = -1, writeEnd = -1] = ends;
+  ledger?.opened(readEnd);
+  ledger?.opened(writeEnd);
   // Of the read end alone: a program that finds its stdout non-blocking may lose what it prints.
   if (functions.fcntl(readEnd, FILE_CONTROL.setStatusFlags, FILE_FLAG.nonBlocking) < 0) {
     const code = errorName();
-    functions.close(readEnd);
-    functions.close(writeEnd);
+    closeDescriptor(library, readEnd);
+    closeDescriptor(library, writeEnd);
     throw callError('fcntl', code);
   }
   return { readEnd, writeEnd };
 }
 
 /** Closes a descriptor that was opened here, once. */
-export function closeDescriptor({ functions }: CLibrary, descriptor: number): void {
+export function closeDescriptor({ functions, ledger }: CLibrary, descriptor: number): void {
+  ledger?.closing(descriptor);
   functions.close(descriptor);
 }
 
 /**
  * Reads what is there, at most as much as fits; never waits.
- * @returns bytes read; 0 at the end; undefined when there is nothing now
+ * @returns bytes read; 0 at the end, or where reading fails; undefined when there is nothing now
  */
 export function readNow(
   { functions, errorName }: CLibrary,
@@ -47,8 +51,7 @@ export function readNow(
   const bytes = functions.read(descriptor, into, into.length);
   if (bytes >= 0) return bytes;
   const code = errorName();
-  if (code === 'EAGAIN' || code === 'EINTR') return undefined;
-  throw callError('read', code);
+  return code === 'EAGAIN' || code === 'EINTR' ? undefined : 0;
 }
 
 /**

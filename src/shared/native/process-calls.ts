@@ -19,8 +19,11 @@ export interface ResourceUsage {
   readonly userMs: number;
   /** Processor time in milliseconds, in the kernel. */
   readonly systemMs: number;
-  /** The most memory that it had at once, in bytes. */
-  readonly maxRssBytes: number;
+  /**
+   * The most memory that it had at once, in bytes. The kernel counts what this process had when it started the program,
+   * which shares its memory until then: undefined when the program stayed below that.
+   */
+  readonly maxRssBytes: number | undefined;
 }
 
 /** How a child ended. */
@@ -59,6 +62,17 @@ export function takeChildEnd(
 }
 
 const info = new Int32Array(SIGNAL_INFO.bytes / Int32Array.BYTES_PER_ELEMENT);
+
+/**
+ * A descriptor that can be read when a child has ended; undefined where there is none: before Linux 5.3, where a sandbox
+ * does not allow it, or when descriptors have run out.
+ */
+export function openEndDescriptor(library: CLibrary, pid: number): number | undefined {
+  const descriptor = library.systemCall(library.abi.systemCall.pidfdOpen, pid, 0, 0, 0);
+  if (descriptor < 0) return undefined;
+  library.ledger?.opened(descriptor);
+  return descriptor;
+}
 
 /** Whether any child of this process has ended and waits to be taken. Takes nothing. */
 export function someChildEnded({ functions }: CLibrary): boolean {
@@ -134,7 +148,7 @@ function resourceUsage(): ResourceUsage {
   return {
     userMs: milliseconds(USAGE_WORD.userSeconds, USAGE_WORD.userMicroseconds),
     systemMs: milliseconds(USAGE_WORD.systemSeconds, USAGE_WORD.systemMicroseconds),
-    maxRssBytes: usageWord(USAGE_WORD.maxRssKibibytes) * 1024,
+    maxRssBytes: above(ownMaxRssKibibytes(), usageWord(USAGE_WORD.maxRssKibibytes)),
   };
 }
 
@@ -145,3 +159,23 @@ function milliseconds(seconds: number, microseconds: number): number {
 function usageWord(place: number): number {
   return Number(usageWords[place] ?? 0n);
 }
+
+function above(own: number, kibibytes: number): number | undefined {
+  return kibibytes > own ? kibibytes * 1024 : undefined;
+}
+
+const OWN_MAX_RSS_EVERY_MS = 1000;
+let ownMaxRss = 0;
+let ownMaxRssAt = Number.NEGATIVE_INFINITY;
+
+/** Grows only, so that a moment ago is good enough but for what this process took since: some room covers that. */
+function ownMaxRssKibibytes(): number {
+  const now = performance.now();
+  if (now - ownMaxRssAt > OWN_MAX_RSS_EVERY_MS) {
+    ownMaxRssAt = now;
+    ownMaxRss = Math.ceil(process.resourceUsage().maxRSS * OWN_MAX_RSS_ROOM);
+  }
+  return ownMaxRss;
+}
+
+const OWN_MAX_RSS_ROOM = 1.1;

@@ -1,4 +1,5 @@
 import { constants } from 'node:fs';
+import { CodedError } from '../coded-error.js';
 import { SPAWN_FLAG, STRUCT_BYTES } from './abi.js';
 import { type CLibrary, callError, errorNameOf } from './c-library.js';
 
@@ -44,10 +45,11 @@ export class Spawner {
   /**
    * Starts a program as leader of a session and a process group of its own, with the rights of the calling thread.
    * @returns its pid
-   * @throws CodedError with the system's code: `ENOENT`, `EACCES`, `EAGAIN`, …
+   * @throws CodedError with the system's code: `ENOENT`, `EACCES`, `EAGAIN`, …; `null-byte` for text that C cannot hold
    */
   spawn({ file, args, folder, environment, stdout, stderr }: SpawnRequest): number {
     const { functions } = this.#library;
+    if ([file, folder, ...args, ...environment].some((text) => text.includes('\0'))) throw nullByte();
     check('posix_spawn_file_actions_init', functions.posix_spawn_file_actions_init(actions));
     try {
       check(
@@ -71,4 +73,8 @@ export class Spawner {
 /** These functions return the number of their error. */
 function check(call: string, number: number): void {
   if (number !== 0) throw callError(call, errorNameOf(number));
+}
+
+function nullByte(): CodedError {
+  return new CodedError('null-byte', 'its parameters or its environment contain null bytes');
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isHostName } from '../../shared/host-port.js';
 import { DEFAULT_HOST_TYPES, HOST_TYPES, type HostTypeName } from '../../shared/host-types.js';
 import type { LogLevel } from '../../shared/log.js';
+import { ENGINE_CHOICES } from '../../shared/messages.js';
 import { GIT_PROTOCOLS } from '../git/git-protocol.js';
 import { type Config, FSYNC_POLICIES, POST_NAMESPACES, SPOOL_MODES, type SpoolTable } from './config.js';
 import { type HostFacts, hostDefaults } from './host-facts.js';
@@ -101,7 +102,9 @@ export function configSchema({ facts, folder }: SchemaContext): z.ZodType<Config
       // A stop waits for it, and must end before whoever asked for it gives up.
       grace: seconds(0, 20).default(2),
       maxoutput: wholeNumber(1_000, 1_073_741_824, 'bytes').default(8_388_608),
+      engine: oneOf(ENGINE_CHOICES).default('auto'),
       allowroot: trueOrFalse().default(false),
+      allowsetuid: trueOrFalse().default(false),
       cpuseconds: limit('cpuseconds').default(300),
       addressspace: limit('addressspace').default(0),
       openfiles: limit('openfiles').default(1_024),

@@ -1,5 +1,6 @@
 import type { HostTypeName } from '../../shared/host-types.js';
 import type { LogLevel } from '../../shared/log.js';
+import type { EngineChoice } from '../../shared/messages.js';
 import type { GoOutputSettings, PluginLogLevel, RetryLimit } from '../../shared/output-settings.js';
 import type { PluginLimits } from '../../shared/plugin-limits.js';
 import type { GitProtocol } from '../git/git-protocol.js';
@@ -217,7 +218,11 @@ export interface RunnerTable extends PluginLimits {
   readonly grace: number;
   /** Bytes of a plugin's stdout, at most. */
   readonly maxoutput: number;
+  /** How plugins are started. */
+  readonly engine: EngineChoice;
   readonly allowroot: boolean;
+  /** True: programs that plugins start may gain rights by set-user-id files. */
+  readonly allowsetuid: boolean;
   /** Where the plugins' cgroups are: `auto` for below the agent's own, `off`, or the path of another one. */
   readonly cgroup: string;
   /** Names of the agent's own variables that plugins get too. */

@@ -1,6 +1,8 @@
 import { createChildTable } from '../../shared/child-table.js';
 import type { Log, LogLine } from '../../shared/log.js';
 import type { DrainOutcome } from '../../shared/messages.js';
+import { createDescriptorLedger } from '../../shared/native/descriptor-ledger.js';
+import { createNoticeTimes } from '../../shared/notice-times.js';
 import { LaneWriter } from '../../shared/ring/lane-writer.js';
 import { createRing } from '../../shared/ring/layout.js';
 import type { Config } from '../config/config.js';
@@ -86,7 +88,15 @@ export function openDeliveryPath(options: {
     remains = await drain(publisher, log);
   });
   const pool = new RunnerPool({
-    setup: { ...common, childTable: createChildTable(lanes), firstLane: FIRST_RUNNER_LANE },
+    setup: {
+      ...common,
+      childTable: createChildTable(lanes),
+      descriptorLedger: createDescriptorLedger(lanes),
+      noticeTimes: createNoticeTimes(),
+      firstLane: FIRST_RUNNER_LANE,
+      engine: config.runner.engine,
+      allowSetuid: config.runner.allowsetuid,
+    },
     maxThreads: config.runner.threads,
     maxInputBytes: Math.max(config.runner.maxoutput, config.http.maxbody),
     log,

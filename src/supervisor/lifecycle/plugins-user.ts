@@ -38,7 +38,7 @@ export function resolvePluginsUser(name: string, allowRoot: boolean): PluginsUse
 
 function resolveAsRoot(name: string, found: PluginUser | undefined, allowRoot: boolean): PluginsUser {
   if (name !== '' && found === undefined) return { kind: 'unknown', name };
-  if (found !== undefined && found.uid !== 0) return { kind: 'other', user: found };
+  if (found !== undefined && found.uid !== 0) return { kind: 'other', user: withGroups(found) };
   if (allowRoot) return { kind: 'own' };
   throw new CodedError(
     'pluginsuser',
@@ -79,7 +79,19 @@ function lookUpInFile(name: string): PluginUser | undefined {
 function parseEntry(line: string): PluginUser | undefined {
   const [name = '', , uid = '', gid = '', , home = ''] = line.split(':');
   if (name === '' || !/^\d+$/.test(uid) || !/^\d+$/.test(gid)) return undefined;
-  return { name, uid: Number(uid), gid: Number(gid), home: home === '' ? '/' : home };
+  return { name, uid: Number(uid), gid: Number(gid), groups: [], home: home === '' ? '/' : home };
+}
+
+/** `id` asks every source of groups that the machine is set up with, and knows of the group of the entry too. */
+function withGroups(user: PluginUser): PluginUser {
+  const result = crossSpawn.sync('id', ['-G', user.name], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    encoding: 'utf8',
+    timeout: LOOKUP_TIMEOUT_MS,
+  });
+  if (result.status !== 0 || !/^\d+( \d+)*\s*$/.test(result.stdout)) return user;
+  const groups = result.stdout.trim().split(' ').map(Number);
+  return { ...user, groups: groups.filter((gid) => gid !== user.gid) };
 }
 
 function ownName(uid: number): string {

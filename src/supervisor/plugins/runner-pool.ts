@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs';
 import { getHeapStatistics } from 'node:v8';
 import type { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
@@ -5,6 +6,7 @@ import { childrenOfRow, clearRow, rowCount } from '../../shared/child-table.js';
 import { reasonOf } from '../../shared/coded-error.js';
 import type { Log, LogLine } from '../../shared/log.js';
 import type { PostOutcome, PostTask, RunnerSetup, RunOutcome, RunTask } from '../../shared/messages.js';
+import { takeLeftDescriptors } from '../../shared/native/descriptor-ledger.js';
 import { signalGroup } from '../../shared/process-group.js';
 import { laneOf, releaseLane } from '../../shared/ring/lane-owner.js';
 import { RingWake } from '../../shared/ring/wake.js';
@@ -166,6 +168,7 @@ export class RunnerPool {
     const left = childrenOfRow(this.#setup.childTable, lane);
     for (const { pid } of left) signalGroup(pid, 'SIGKILL');
     clearRow(this.#setup.childTable, lane);
+    for (const descriptor of takeLeftDescriptors(this.#setup.descriptorLedger, lane)) closeSync(descriptor);
     releaseLane(this.#setup.ring, lane);
     // It may have died between a record and the wake-up for it.
     new RingWake(this.#setup.ring).interrupt();

@@ -3,27 +3,31 @@ import { forgetChild, noteChild } from '../../shared/child-table.js';
 import type { Log } from '../../shared/log.js';
 import { pluginMetricPrefix } from '../../shared/measurement.js';
 import { PLUGIN_FILE, type RunnerSetup, type RunOutcome, type RunTask } from '../../shared/messages.js';
+import { isTimeToLog } from '../../shared/notice-times.js';
 import type { DocumentSettings, PointsDocument } from '../../shared/points-document.js';
 import type { LaneWriter } from '../../shared/ring/lane-writer.js';
 import { notStarted, runMetric } from '../../shared/run-metric.js';
 import type { StreamControl } from '../../shared/stream-control.js';
-import { type StartedProcess, startProcess } from './child-process-start.js';
 import type { FileHashes } from './file-hashes.js';
 import { type LimitedEnd, limitSentence } from './limits/limit-sentence.js';
 import type { ProcessLimits } from './limits/process-limits.js';
-import { type BoundsEnd, boundRun, type RunBounds } from './limits/run-bounds.js';
+import { type BoundsEnd, boundRun, NO_BOUNDS, type RunBounds } from './limits/run-bounds.js';
+import { startPatiently } from './patient-start.js';
 import { type PluginOutput, readPluginOutput } from './plugin-output.js';
 import { stateFolderProblem } from './plugin-state.js';
 import { followStream } from './plugin-stream.js';
 import { trustProblem } from './plugin-trust.js';
 import { followProcess, type ProcessEnd } from './process-run.js';
 import { badMetricsSentence, type RunVerdict, verdictOf } from './run-verdict.js';
+import type { ProcessEngine, StartedProcess } from './started-process.js';
 
 /** What the runs of a worker share. */
 export interface Runner {
   readonly setup: RunnerSetup;
   /** The worker's lane of the ring; its number is also the worker's row of the child table. */
   readonly lane: LaneWriter;
+  /** How it starts plugins. */
+  readonly engine: ProcessEngine;
   readonly log: Log;
   readonly hashes: FileHashes;
   readonly limits: ProcessLimits;
@@ -51,27 +55,57 @@ async function outcomeOf(task: RunTask, runner: Runner): Promise<RunOutcome> {
   if (distrust !== undefined) return notStarted(NOT_EXECUTED, `${plugin} is not run: ${distrust}`);
   const stateProblem = stateFolderProblem(task.stateFolder, task.user);
   if (stateProblem !== undefined) return notStarted(NOT_EXECUTED, `${plugin} is not run: ${stateProblem}`);
-  const started = await startProcess({
+  return startAndFollow(task, runner);
+}
+
+async function startAndFollow(task: RunTask, runner: Runner): Promise<RunOutcome> {
+  let bounds = NO_BOUNDS;
+  const request = {
     file: join(task.folder, PLUGIN_FILE),
     args: task.parameters,
     folder: task.folder,
     environment: task.environment,
     user: task.user,
-  });
+    bound: (pid: number) => {
+      bounds = boundRun(pid, task, runner.limits, runner.log);
+    },
+  };
+  const { start, waitedMs } = await startPatiently(runner.engine, request, task.timeoutMs, (problem) =>
+    logShortage(problem, runner),
+  );
   const latenessMs = task.dueAtMs === undefined ? undefined : Math.max(0, Date.now() - task.dueAtMs);
   const outcome =
-    started.type === 'failed'
-      ? notStarted(started.value, `${plugin} could not be started: ${started.problem}`)
-      : await followPlugin(task, started.process, runner);
+    start.type === 'failed'
+      ? notStarted(start.value, couldNotBeStarted(task, start.problem), Math.round(waitedMs))
+      : await followPlugin(task, { process: start.process, bounds, waitedMs }, runner);
   return latenessMs === undefined ? outcome : { ...outcome, latenessMs };
 }
 
-async function followPlugin(task: RunTask, process: StartedProcess, runner: Runner): Promise<RunOutcome> {
+function couldNotBeStarted({ pluginName }: RunTask, problem: string): string {
+  return `plugin ${pluginName} could not be started: ${problem}`;
+}
+
+function logShortage(problem: string, { setup, log }: Runner): void {
+  if (!isTimeToLog(setup.noticeTimes, 'shortage')) return;
+  log.warn({ part: 'runner' }, `plugins wait to be started: ${problem}; tried again until their time is up`);
+}
+
+/** A plugin's process, what it is bound to, and how much of the run's time was over when it was started. */
+interface BoundProcess {
+  readonly process: StartedProcess;
+  readonly bounds: RunBounds;
+  readonly waitedMs: number;
+}
+
+async function followPlugin(
+  task: RunTask,
+  { process, bounds, waitedMs }: BoundProcess,
+  runner: Runner,
+): Promise<RunOutcome> {
   forgetWhenGone(task, process, runner);
-  const bounds = boundRun(process.pid, task, runner.limits, runner.log);
   const bounded = withinBounds(process, bounds);
   if (task.stream !== undefined) return followStreamWithin(bounded, bounds, task, task.stream, runner);
-  const end = await followProcess(bounded, task);
+  const end = await followProcess(bounded, { ...task, timeoutMs: task.timeoutMs - waitedMs });
   const boundsEnd = bounds.end();
   const exitCode = end.endedBy === 'itself' ? end.exit?.code : undefined;
   const output = readPluginOutput({ stdout: end.stdout, exitCode }, task, documentSettings(task, runner));
@@ -84,6 +118,7 @@ async function followPlugin(task: RunTask, process: StartedProcess, runner: Runn
     exitCode,
     signal: end.exit?.signal,
     durationMs: end.durationMs,
+    usage: end.exit?.usage,
     points: output.metrics.points,
     badMetrics: output.metrics.badCount,
     stdoutEnd: end.stdoutEnd,

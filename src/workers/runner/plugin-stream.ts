@@ -6,10 +6,10 @@ import type { BadMetric, DocumentSettings, PointsDocument } from '../../shared/p
 import type { LaneWriter } from '../../shared/ring/lane-writer.js';
 import { addCounts, isEndWanted, type StreamControl } from '../../shared/stream-control.js';
 import { isOverWithin } from '../../shared/within.js';
-import type { ProcessExit, StartedProcess } from './child-process-start.js';
 import type { LimitedEnd } from './limits/limit-sentence.js';
 import { LineSplitter } from './line-splitter.js';
 import { OutputTail } from './process-output.js';
+import type { ProcessExit, StartedProcess } from './started-process.js';
 import { StreamLines } from './stream-lines.js';
 
 /** A long-running plugin and where its points go. */
@@ -55,6 +55,7 @@ export async function followStream(process: StartedProcess, setup: StreamSetup):
     exitCode: exit.code,
     signal: exit.signal,
     durationMs,
+    usage: exit.usage,
     points: reader.points,
     badMetrics: reader.badMetrics,
     stdoutEnd: '',
@@ -93,7 +94,6 @@ class StreamReader {
   readonly #splitter: LineSplitter;
   readonly #lines: StreamLines;
   readonly #stderr = new OutputTail();
-  readonly #outputsEnded: Promise<unknown>;
   /** Read, and not in the ring yet: what came before reading stopped. */
   readonly #waiting: PointsDocument[] = [];
   /** Undefined while none waits. */
@@ -107,9 +107,10 @@ class StreamReader {
     this.#setup = setup;
     this.#splitter = new LineSplitter(setup.maxLineBytes);
     this.#lines = new StreamLines(setup.format, setup.settings);
-    process.stdout.on('data', (chunk: Buffer) => this.#take(chunk));
-    process.stderr.on('data', (chunk: Buffer) => this.#stderr.append(chunk));
-    this.#outputsEnded = Promise.all([closed(process.stdout), closed(process.stderr)]);
+    process.listen({
+      stdout: (chunk) => this.#take(chunk),
+      stderr: (chunk) => this.#stderr.append(chunk),
+    });
   }
 
   get stderrEnd(): string {
@@ -120,15 +121,14 @@ class StreamReader {
   async endsSoon(): Promise<boolean> {
     for (;;) {
       await this.#writing;
-      if (await isOverWithin(OUTPUT_END_MS, this.#outputsEnded)) return true;
+      if (await isOverWithin(OUTPUT_END_MS, this.#process.outputsEnded)) return true;
       if (this.#writing === undefined) return false;
     }
   }
 
   /** Closes the outputs and writes what is left. */
   async finish(): Promise<void> {
-    this.#process.stdout.destroy();
-    this.#process.stderr.destroy();
+    this.#process.closeOutputs();
     await this.#writing;
     this.#encode(this.#splitter.finish(), 0);
     await this.#writing;
@@ -156,7 +156,7 @@ class StreamReader {
     this.#waiting.push(...documents);
     this.#writing ??= this.#writeNow() ? undefined : this.#writeWaiting();
     // Each time: Node.js reads on by itself what a process has left when it ends.
-    if (this.#writing !== undefined) this.#process.stdout.pause();
+    if (this.#writing !== undefined) this.#process.pauseStdout();
   }
 
   /** Writes as many as there is room for; false when there are more. */
@@ -176,7 +176,7 @@ class StreamReader {
       this.#waiting.shift();
     }
     this.#writing = undefined;
-    this.#process.stdout.resume();
+    this.#process.resumeStdout();
   }
 
   #warnOfBad(isLast: boolean): void {
@@ -194,12 +194,4 @@ class StreamReader {
     this.#untoldBad = 0;
     this.#shown = [];
   }
-}
-
-function closed(stream: StartedProcess['stdout']): Promise<void> {
-  return new Promise((resolve) => {
-    stream.once('close', resolve);
-    // An output that breaks off has ended; what came before counts.
-    stream.once('error', () => stream.destroy());
-  });
 }

@@ -1,8 +1,7 @@
-import type { Readable } from 'node:stream';
 import { setImmediate as afterPolling } from 'node:timers/promises';
 import { isOverWithin } from '../../shared/within.js';
-import type { ProcessExit, StartedProcess } from './child-process-start.js';
 import { BoundedOutput, endOfText, OutputTail } from './process-output.js';
+import type { ProcessExit, StartedProcess } from './started-process.js';
 
 /** What a process may take up. */
 export interface ProcessLimits {
@@ -41,22 +40,22 @@ export async function followProcess(process: StartedProcess, limits: ProcessLimi
   const stdout = new BoundedOutput(limits.maxOutputBytes);
   const stderr = new OutputTail();
   const ending = new ProcessEnding(process, limits);
-  process.stdout.on('data', (chunk: Buffer) => {
-    if (stdout.append(chunk)) return;
-    ending.begin('output');
-    process.stdout.destroy();
+  process.listen({
+    stdout: (chunk) => {
+      if (stdout.append(chunk)) return;
+      ending.begin('output');
+      process.closeStdout();
+    },
+    stderr: (chunk) => stderr.append(chunk),
   });
-  process.stderr.on('data', (chunk: Buffer) => stderr.append(chunk));
-  const outputsEnded = Promise.all([closed(process.stdout), closed(process.stderr)]);
 
   const exit = await Promise.race([process.exited, ending.inVain]);
   const durationMs = Math.round(performance.now() - startedAt);
   ending.finish();
   const endedItself = ending.begunBy === undefined && exit?.signal === undefined;
-  const isOver = (await endsSoon(outputsEnded)) && endedItself;
+  const isOver = (await endsSoon(process.outputsEnded)) && endedItself;
   const strays = isOver ? [] : await process.endStrays();
-  process.stdout.destroy();
-  process.stderr.destroy();
+  process.closeOutputs();
   return {
     endedBy: ending.begunBy ?? 'itself',
     exit,
@@ -113,14 +112,6 @@ class ProcessEnding {
     this.#process.killGroup('SIGKILL');
     this.#timer = setTimeout(() => this.#giveUp?.(), KILL_EFFECT_MS);
   }
-}
-
-function closed(stream: Readable): Promise<void> {
-  return new Promise((resolve) => {
-    stream.once('close', resolve);
-    // An output that breaks off has ended; what came before counts.
-    stream.once('error', () => stream.destroy());
-  });
 }
 
 async function endsSoon(outputsEnded: Promise<unknown>): Promise<boolean> {

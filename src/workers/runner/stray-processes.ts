@@ -1,8 +1,9 @@
-import { readlinkSync } from 'node:fs';
-import { readdir, readFile, readlink, stat } from 'node:fs/promises';
+import { readlinkSync, realpathSync } from 'node:fs';
+import { lstat, readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { codeOf } from '../../shared/coded-error.js';
 
 const OUTPUT_DESCRIPTORS = [1, 2];
+const OWNER_WRITES = 0o200;
 
 /** What tells the processes of a run from all others of the machine. */
 export interface RunTraits {
@@ -32,6 +33,15 @@ export function outputNames(pid: number): readonly string[] {
   return names.filter((name) => name.startsWith('socket:') || name.startsWith('pipe:'));
 }
 
+/** A folder as the kernel names it. A plugin that deletes its own folder may have done so already. */
+export function realFolder(folder: string): string {
+  try {
+    return realpathSync(folder);
+  } catch {
+    return folder;
+  }
+}
+
 /**
  * Ends, with SIGKILL, every process that belongs to a run: one that still holds an output of it, or one in its folder
  * that has its environment. Returns their pids.
@@ -58,13 +68,23 @@ async function belongsTo(run: RunTraits, pid: number): Promise<boolean> {
   return (await holdsOneOf(pid, run.outputs)) || (await livesIn(pid, run));
 }
 
+/**
+ * Only what it can write to counts: a process that another thread is just starting holds copies of all that the agent
+ * has open, for a moment, and of outputs that is the end to read from.
+ */
 async function holdsOneOf(pid: number, names: readonly string[]): Promise<boolean> {
+  if (names.length === 0) return false;
   const folder = `/proc/${pid}/fd`;
   for (const descriptor of await readdir(folder).catch(() => [])) {
-    const name = await readlink(`${folder}/${descriptor}`).catch(() => '');
-    if (names.includes(name)) return true;
+    const entry = `${folder}/${descriptor}`;
+    if (names.includes(await readlink(entry).catch(() => '')) && (await isWritable(entry))) return true;
   }
   return false;
+}
+
+async function isWritable(descriptorEntry: string): Promise<boolean> {
+  const entry = await lstat(descriptorEntry).catch(() => undefined);
+  return entry !== undefined && (entry.mode & OWNER_WRITES) !== 0;
 }
 
 /** The folder alone would not do: a person may stand in it with a shell. */

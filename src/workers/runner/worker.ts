@@ -2,12 +2,16 @@
 import { parentPort, threadId, workerData } from 'node:worker_threads';
 import { forwardingLog, type Log } from '../../shared/log.js';
 import type { PostOutcome, RunnerSetup, RunnerTask, RunOutcome } from '../../shared/messages.js';
+import { cLibrary } from '../../shared/native/c-library.js';
+import { DescriptorRow } from '../../shared/native/descriptor-ledger.js';
+import { isFirstToLog } from '../../shared/notice-times.js';
 import { claimLane } from '../../shared/ring/lane-owner.js';
 import { LaneWriter } from '../../shared/ring/lane-writer.js';
 import { FileHashes } from './file-hashes.js';
 import { ProcessLimits } from './limits/process-limits.js';
 import { type Runner, runPlugin } from './plugin-run.js';
 import { takePost } from './post-task.js';
+import { openEngine } from './process-engine.js';
 
 /** A thread that follows one that died may be up before the dead one's lane is given back. */
 const LANE_WAIT_MS = 100;
@@ -21,14 +25,27 @@ export default async function doTask(task: RunnerTask): Promise<RunOutcome | Pos
 }
 
 function startRunner(setup: RunnerSetup): Runner {
+  const lane = new LaneWriter(setup.ring, waitForLane(setup));
   const log = forwardingLog(setup.logLevel, (line) => parentPort?.postMessage(line));
-  return {
-    setup,
-    lane: new LaneWriter(setup.ring, waitForLane(setup)),
+  const { library } = cLibrary();
+  if (library) library.ledger = new DescriptorRow(setup.descriptorLedger, lane.lane);
+  const engine = openEngine({
+    choice: setup.engine,
+    allowSetuid: setup.allowSetuid,
+    rightsLost: (reason) => endThread(log, reason),
+    fallingBack: (problem) => logFallback(setup, log, problem),
     log,
-    limits: new ProcessLimits(log, (reason) => endThread(log, reason)),
-    hashes: new FileHashes(),
-  };
+  });
+  const limits = new ProcessLimits(log, (reason) => endThread(log, reason));
+  return { setup, lane, engine, log, limits, hashes: new FileHashes() };
+}
+
+function logFallback(setup: RunnerSetup, log: Log, problem: string): void {
+  if (!isFirstToLog(setup.noticeTimes, 'engine')) return;
+  log.warn(
+    { part: 'runner', engine: 'cross-spawn' },
+    `plugins are started by way of cross-spawn, which is slower: ${problem}`,
+  );
 }
 
 /** At once: whatever else this thread did, it would do as somebody else. The pool replaces it. */

@@ -14,6 +14,11 @@ const CPU_GRACE_SECONDS = 1;
 /** What of a run the limits of its processes depend on. */
 export type LimitedRun = Pick<RunTask, 'limits' | 'user'>;
 
+/** A busy machine may take some milliseconds. */
+const DENIALS_MAX = 20;
+const DENIAL_WAIT_MS = 0.2;
+const NOBODY_WAKES = new Int32Array(new SharedArrayBuffer(4));
+
 const NO_CORE: ResourceBounds = { soft: 0, hard: 0 };
 
 /**
@@ -71,15 +76,27 @@ export class ProcessLimits {
     try {
       work();
     } catch (error) {
-      if (user === undefined || !['EPERM', 'EACCES'].includes(codeOf(error) ?? '')) throw error;
+      if (user === undefined || !isDenial(error)) throw error;
       this.#as(library, user, work);
       this.#asTheirUser = true;
     }
   }
 
+  /**
+   * A process that posix_spawn has started is let go a moment before it is wholly its user's: until then it keeps the
+   * saved user id of the agent, and the kernel refuses.
+   */
   #as(library: CLibrary, { uid, gid }: PluginUser, work: () => void): void {
     this.#identity ??= new ThreadIdentity(library);
-    this.#identity.as({ uid, gid, groups: [] }, work);
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        this.#identity.as({ uid, gid, groups: [] }, work);
+        return;
+      } catch (error) {
+        if (!isDenial(error) || attempt === DENIALS_MAX) throw error;
+        Atomics.wait(NOBODY_WAKES, 0, 0, DENIAL_WAIT_MS);
+      }
+    }
   }
 
   #warnOnce(sentence: string): void {
@@ -87,6 +104,10 @@ export class ProcessLimits {
     this.#said.add(sentence);
     this.#log.warn({}, sentence);
   }
+}
+
+function isDenial(error: unknown): boolean {
+  return ['EPERM', 'EACCES'].includes(codeOf(error) ?? '');
 }
 
 /** Throws CodedError of the call that fails. */

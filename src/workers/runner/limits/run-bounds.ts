@@ -30,6 +30,9 @@ export interface RunBounds {
   end(): BoundsEnd;
 }
 
+/** Those of a run that has none. */
+export const NO_BOUNDS: RunBounds = { kill: () => undefined, end: () => NOTHING_LEFT };
+
 /** A process that goes on starting others faster than they are bounded is left to its end. */
 const FAMILY_MAX = 1000;
 
@@ -48,7 +51,7 @@ export function boundRun(pid: number, run: BoundedRun, limits: ProcessLimits, lo
   } catch (error) {
     logFailure('into which its process could not be moved', error);
   }
-  if (cgroup === undefined) return { kill: () => undefined, end: () => NOTHING_LEFT };
+  if (cgroup === undefined) return NO_BOUNDS;
   const { folder } = cgroup;
   const attempt = <T>(work: () => T, otherwise: T): T => {
     try {

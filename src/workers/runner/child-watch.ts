@@ -1,0 +1,113 @@
+import type { CLibrary } from '../../shared/native/c-library.js';
+import { Poller } from '../../shared/native/poller.js';
+import { KEYS_PER_SLOT, SOURCE, WatchedChild } from './watched-child.js';
+
+/** The shortest and the longest time between two looks at the children. */
+const SHORTEST_MS = 1;
+const LONGEST_MS = 20;
+/** So many looks in a row that found nothing are short ones. */
+const SHORT_LOOKS = 30;
+/** A child that lives longer than this has its outputs read while it runs. */
+const OUTPUTS_AFTER_MS = 4;
+
+/**
+ * Looks after the children of a thread: reads what they print and takes their ends.
+ *
+ * It looks by a timer, every millisecond while something happens and every 20 ms while nothing does: one look serves
+ * all children that have something by then, which is cheaper than an event for each pipe of each child, and leaves
+ * nothing in the event loop that is in the way when the thread ends. Measured with 1,000 short runs a second: two
+ * sockets of Node.js a run cost 0.2 ms more of processor time.
+ */
+export class ChildWatch {
+  readonly #library: CLibrary;
+  readonly #poller: Poller;
+  /** By slot, with gaps. */
+  readonly #children: (WatchedChild | undefined)[] = [];
+  readonly #freeSlots: number[] = [];
+  /** Too young to have their outputs polled, the oldest first, with the time of their start. */
+  #young: { readonly child: WatchedChild; readonly startedAt: number }[] = [];
+  /** Those whose end the kernel does not tell of. */
+  readonly #silent = new Set<WatchedChild>();
+  #count = 0;
+  #emptyLooks = 0;
+  #timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
+
+  constructor(library: CLibrary) {
+    this.#library = library;
+    this.#poller = new Poller(library);
+  }
+
+  /**
+   * Looks after a child from now on.
+   * @param outputs the read ends of its stdout and stderr, which are taken over
+   */
+  add(pid: number, outputs: readonly [number, number]): WatchedChild {
+    const slot = this.#freeSlots.pop() ?? this.#children.length;
+    const child = new WatchedChild({
+      library: this.#library,
+      poller: this.#poller,
+      slot,
+      pid,
+      outputs,
+      onOver: () => this.#forget(slot),
+    });
+    this.#children[slot] = child;
+    this.#count += 1;
+    if (!child.tellsOfItsEnd) this.#silent.add(child);
+    this.#young.push({ child, startedAt: performance.now() });
+    this.#emptyLooks = 0;
+    this.#lookLater();
+    return child;
+  }
+
+  #look(): void {
+    this.#timer = undefined;
+    const keys = this.#poller.ready();
+    let isMoreThere = false;
+    for (const key of keys) {
+      const child = this.#children[Math.floor(key / KEYS_PER_SLOT)];
+      if (child !== undefined && this.#serve(child, key % KEYS_PER_SLOT)) isMoreThere = true;
+    }
+    for (const child of this.#silent) this.#lookForEnd(child);
+    this.#pollGrownUps();
+    this.#emptyLooks = keys.length === 0 ? this.#emptyLooks + 1 : 0;
+    if (isMoreThere) this.#timer = setImmediate(() => this.#look());
+    else this.#lookLater();
+  }
+
+  /** True when there may be more to read at once. */
+  #serve(child: WatchedChild, source: number): boolean {
+    if (source === SOURCE.end) this.#lookForEnd(child);
+    else return child.readOutput(source === SOURCE.stdout ? SOURCE.stdout : SOURCE.stderr);
+    return false;
+  }
+
+  #lookForEnd(child: WatchedChild): void {
+    if (child.takeEnd()) this.#silent.delete(child);
+  }
+
+  #pollGrownUps(): void {
+    const grownUpAt = performance.now() - OUTPUTS_AFTER_MS;
+    let settled = 0;
+    for (const { child, startedAt } of this.#young) {
+      if (!child.isOver && startedAt > grownUpAt) break;
+      child.pollOutputs();
+      // The system may be out of room for it: again with the next look.
+      if (!child.hasOutputsPolled) break;
+      settled += 1;
+    }
+    if (settled > 0) this.#young = this.#young.slice(settled);
+  }
+
+  #forget(slot: number): void {
+    this.#children[slot] = undefined;
+    this.#freeSlots.push(slot);
+    this.#count -= 1;
+  }
+
+  #lookLater(): void {
+    if (this.#timer !== undefined || this.#count === 0) return;
+    const delayMs = Math.max(SHORTEST_MS, Math.min(LONGEST_MS, this.#emptyLooks - SHORT_LOOKS));
+    this.#timer = setTimeout(() => this.#look(), delayMs);
+  }
+}

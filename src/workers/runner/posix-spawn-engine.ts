@@ -1,0 +1,91 @@
+import { codeOf, reasonOf } from '../../shared/coded-error.js';
+import type { PluginUser } from '../../shared/messages.js';
+import type { CLibrary } from '../../shared/native/c-library.js';
+import { closeDescriptor, openPipe, type Pipe } from '../../shared/native/descriptors.js';
+import { Spawner } from '../../shared/native/spawn.js';
+import { ThreadIdentity } from '../../shared/native/thread-identity.js';
+import { ChildWatch } from './child-watch.js';
+import { startProblem } from './start-problem.js';
+import type { ProcessEngine, ProcessRequest, ProcessStart, StartedProcess } from './started-process.js';
+import { endStrays, realFolder } from './stray-processes.js';
+import type { WatchedChild } from './watched-child.js';
+
+/**
+ * Starts processes with `posix_spawn`: Node's own way forks, which copies the page tables of the whole agent and takes
+ * longer the more memory that has.
+ */
+export class PosixSpawnEngine implements ProcessEngine {
+  readonly name = 'posix_spawn';
+  readonly #library: CLibrary;
+  readonly #spawner: Spawner;
+  readonly #identity: ThreadIdentity;
+  readonly #watch: ChildWatch;
+  readonly #rightsLost: (reason: string) => never;
+
+  /** @param rightsLost ends the thread, when it could not become itself again after it started something */
+  constructor(library: CLibrary, rightsLost: (reason: string) => never) {
+    this.#library = library;
+    this.#rightsLost = rightsLost;
+    this.#spawner = new Spawner(library);
+    this.#identity = new ThreadIdentity(library);
+    this.#watch = new ChildWatch(library);
+  }
+
+  async start(request: ProcessRequest): Promise<ProcessStart> {
+    const pipes: Pipe[] = [];
+    try {
+      const stdout = openPipe(this.#library);
+      pipes.push(stdout);
+      const stderr = openPipe(this.#library);
+      pipes.push(stderr);
+      const pid = this.#spawn(request, stdout, stderr);
+      request.bound?.(pid);
+      const child = this.#watch.add(pid, [stdout.readEnd, stderr.readEnd]);
+      return { type: 'started', process: startedProcess(child, request) };
+    } catch (error) {
+      if (codeOf(error) === 'rights-lost') this.#rightsLost(reasonOf(error));
+      for (const { readEnd } of pipes) closeDescriptor(this.#library, readEnd);
+      return { type: 'failed', ...startProblem(error, request) };
+    } finally {
+      for (const { writeEnd } of pipes) closeDescriptor(this.#library, writeEnd);
+    }
+  }
+
+  #spawn({ file, args, folder, environment, user }: ProcessRequest, stdout: Pipe, stderr: Pipe): number {
+    const request = {
+      file,
+      args: [file, ...args],
+      folder,
+      environment: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
+      stdout: stdout.writeEnd,
+      stderr: stderr.writeEnd,
+    };
+    if (user === undefined) return this.#spawner.spawn(request);
+    return this.#identity.as(identityOf(user), () => this.#spawner.spawn(request));
+  }
+}
+
+function identityOf({ uid, gid, groups }: PluginUser) {
+  return { uid, gid, groups };
+}
+
+function startedProcess(child: WatchedChild, { folder, environment, user }: ProcessRequest): StartedProcess {
+  return {
+    pid: child.pid,
+    exited: child.exited,
+    outputsEnded: child.outputsEnded,
+    listen: (listener) => child.listen(listener),
+    pauseStdout: () => child.pauseStdout(),
+    resumeStdout: () => child.resumeStdout(),
+    closeStdout: () => child.closeStdout(),
+    closeOutputs: () => child.closeOutputs(),
+    killGroup: (signal) => child.killGroup(signal),
+    endStrays: () =>
+      endStrays({
+        outputs: child.outputNames(),
+        folder: realFolder(folder),
+        environment,
+        uid: user?.uid ?? process.getuid?.() ?? 0,
+      }),
+  };
+}

@@ -1,0 +1,72 @@
+import type { PluginUser } from '../../shared/messages.js';
+import type { ResourceUsage } from '../../shared/native/process-calls.js';
+import type { ProgramProblem } from './program-file.js';
+
+/** What to execute, where and as whom. No shell takes part. */
+export interface ProcessRequest {
+  /** Absolute path of the program. */
+  readonly file: string;
+  readonly args: readonly string[];
+  /** Working folder. */
+  readonly folder: string;
+  /** The whole environment: nothing of the agent's own is added. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Undefined: the agent's own user. */
+  readonly user: PluginUser | undefined;
+  /** Called as soon as there is a process, which runs already: bounds it. Must not throw. */
+  readonly bound?: (pid: number) => void;
+}
+
+/** How a process ended: by itself with a code, or by a signal. */
+export interface ProcessExit {
+  readonly code: number | undefined;
+  readonly signal: NodeJS.Signals | undefined;
+  /** Undefined where the engine does not learn of it. */
+  readonly usage: ResourceUsage | undefined;
+}
+
+/** Who hears what a process prints. A chunk is only good during the call: what is kept of it must be copied. */
+export interface OutputListener {
+  stdout(chunk: Buffer): void;
+  stderr(chunk: Buffer): void;
+}
+
+/** A running process, leader of a session and a process group of its own, its stdin empty. */
+export interface StartedProcess {
+  readonly pid: number;
+  /** When the process itself is gone. What it left behind in its group has got a SIGKILL by then. */
+  readonly exited: Promise<ProcessExit>;
+  /** When stdout and stderr are at their ends, or were closed here. */
+  readonly outputsEnded: Promise<void>;
+  /** Sets who hears the outputs; to be called once, in the same turn in which the process was started. */
+  listen(listener: OutputListener): void;
+  /** Reads no more of stdout for now, so that the process waits when it prints on. */
+  pauseStdout(): void;
+  resumeStdout(): void;
+  /** Reads no more; a process that prints on gets SIGPIPE. */
+  closeStdout(): void;
+  /** The same for both outputs. */
+  closeOutputs(): void;
+  /** Sends a signal to the process and all of its group; does nothing once `exited` has resolved. */
+  killGroup(signal: NodeJS.Signals): void;
+  /** Ends what left the group and holds stdout or stderr, or stays in the folder, as far as found; returns the pids. */
+  endStrays(): Promise<readonly number[]>;
+}
+
+/** What came of starting a process. */
+export type ProcessStart =
+  | { readonly type: 'started'; readonly process: StartedProcess }
+  | ({ readonly type: 'failed' } & StartProblem);
+
+/** Why a process could not be started. */
+export interface StartProblem extends ProgramProblem {
+  /** True when the system was out of processes, memory or descriptors: it may work later. */
+  readonly isShortage: boolean;
+}
+
+/** A way to start processes. */
+export interface ProcessEngine {
+  readonly name: 'posix_spawn' | 'cross-spawn';
+  /** Starts a process. That it cannot be started is a value, with a sentence that says why. */
+  start(request: ProcessRequest): Promise<ProcessStart>;
+}

@@ -1,0 +1,225 @@
+import { readlinkSync } from 'node:fs';
+import { constants } from 'node:os';
+import type { CLibrary } from '../../shared/native/c-library.js';
+import { closeDescriptor, readNow } from '../../shared/native/descriptors.js';
+import type { Poller } from '../../shared/native/poller.js';
+import { openEndDescriptor, takeChildEnd } from '../../shared/native/process-calls.js';
+import type { OutputListener, ProcessExit } from './started-process.js';
+
+/** What of a child can become readable; with its slot this makes a poller's key. */
+export const SOURCE = { stdout: 0, stderr: 1, end: 2 } as const;
+
+/** One of them. */
+export type Source = (typeof SOURCE)[keyof typeof SOURCE];
+
+/** Keys of a slot. */
+export const KEYS_PER_SLOT = 4;
+
+/** One look reads this much of an output at most, so that a child that prints without end holds up no other. */
+const CHUNKS_PER_LOOK = 8;
+const CHUNK = Buffer.allocUnsafeSlow(65_536);
+
+/** A child that was started here. Owns the ends of its outputs, and the descriptor that tells of its end. */
+export class WatchedChild {
+  readonly pid: number;
+  readonly exited: Promise<ProcessExit>;
+  readonly outputsEnded: Promise<void>;
+  readonly slot: number;
+  readonly #library: CLibrary;
+  readonly #poller: Poller;
+  readonly #outputs: [number, number];
+  readonly #isPolled: [boolean, boolean] = [false, false];
+  readonly #names: string[] = [];
+  readonly #endDescriptor: number | undefined;
+  readonly #onOver: (child: WatchedChild) => void;
+  #listener: OutputListener | undefined;
+  #isGone = false;
+  #isFinished = false;
+  #isPaused = false;
+  #resolveExit: (exit: ProcessExit) => void = () => {};
+  #resolveOutputs: () => void = () => {};
+
+  constructor(options: {
+    readonly library: CLibrary;
+    readonly poller: Poller;
+    readonly slot: number;
+    readonly pid: number;
+    /** The read ends of its stdout and stderr, which are taken over. */
+    readonly outputs: readonly [number, number];
+    /** Called once, when neither the process nor anything of its outputs is left. */
+    readonly onOver: (child: WatchedChild) => void;
+  }) {
+    this.#library = options.library;
+    this.#poller = options.poller;
+    this.slot = options.slot;
+    this.pid = options.pid;
+    this.#outputs = [...options.outputs];
+    this.#onOver = options.onOver;
+    this.exited = new Promise((resolve) => {
+      this.#resolveExit = resolve;
+    });
+    this.outputsEnded = new Promise((resolve) => {
+      this.#resolveOutputs = resolve;
+    });
+    this.#endDescriptor = this.#openEnd();
+  }
+
+  /** False: whether it has ended must be looked for. */
+  get tellsOfItsEnd(): boolean {
+    return this.#endDescriptor !== undefined;
+  }
+
+  /** Neither the process nor anything of its outputs is left. */
+  get isOver(): boolean {
+    return this.#isGone && this.#outputs.every((descriptor) => descriptor === CLOSED);
+  }
+
+  listen(listener: OutputListener): void {
+    this.#listener = listener;
+  }
+
+  /** Has the poller tell of its outputs. Most children never come to that: they end first, and are read then. */
+  pollOutputs(): void {
+    for (const source of OUTPUTS) {
+      const descriptor = this.#outputs[source];
+      if (descriptor === CLOSED || this.#isPolled[source] || this.#rests(source)) continue;
+      this.#isPolled[source] = this.#poller.add(descriptor, this.slot * KEYS_PER_SLOT + source);
+    }
+  }
+
+  /** Whether nothing of its outputs can come without the poller knowing. */
+  get hasOutputsPolled(): boolean {
+    return OUTPUTS.every(
+      (source) => this.#outputs[source] === CLOSED || this.#isPolled[source] || this.#rests(source),
+    );
+  }
+
+  /** Reads what is there of an output. True when there may be more. */
+  readOutput(source: typeof SOURCE.stdout | typeof SOURCE.stderr): boolean {
+    for (let chunk = 0; chunk < CHUNKS_PER_LOOK; chunk += 1) {
+      const descriptor = this.#outputs[source];
+      if (descriptor === CLOSED || this.#rests(source)) return false;
+      const bytes = readNow(this.#library, descriptor, CHUNK);
+      if (bytes === undefined) return false;
+      if (bytes === 0) {
+        this.#closeOutput(source);
+        return false;
+      }
+      this.#hear(source, CHUNK.subarray(0, bytes));
+    }
+    return true;
+  }
+
+  /** Looks whether it has ended, and takes its end and the rest of what it printed. */
+  takeEnd(): boolean {
+    if (this.#isGone) return true;
+    const end = this.#take();
+    if (end === undefined) return false;
+    this.#isGone = true;
+    if (this.#endDescriptor !== undefined) {
+      this.#poller.remove(this.#endDescriptor);
+      closeDescriptor(this.#library, this.#endDescriptor);
+    }
+    for (const source of OUTPUTS) this.readOutput(source);
+    // Whoever still holds them may print, or end, later.
+    this.pollOutputs();
+    this.#resolveExit(end);
+    this.#finishIfOver();
+    return true;
+  }
+
+  killGroup(signal: NodeJS.Signals): void {
+    // Nobody there, or somebody of another user: beyond reach.
+    if (!this.#isGone) this.#library.functions.kill(-this.pid, constants.signals[signal]);
+  }
+
+  pauseStdout(): void {
+    this.#isPaused = true;
+    if (this.#isPolled[SOURCE.stdout]) this.#poller.remove(this.#outputs[SOURCE.stdout]);
+    this.#isPolled[SOURCE.stdout] = false;
+  }
+
+  resumeStdout(): void {
+    this.#isPaused = false;
+    this.pollOutputs();
+  }
+
+  closeStdout(): void {
+    this.#closeEarly(SOURCE.stdout);
+  }
+
+  closeOutputs(): void {
+    for (const source of OUTPUTS) this.#closeEarly(source);
+  }
+
+  /** The kernel's names of those outputs that somebody may still hold. */
+  outputNames(): readonly string[] {
+    return [...this.#names, ...this.#outputs.flatMap(nameOf)];
+  }
+
+  #openEnd(): number | undefined {
+    const descriptor = openEndDescriptor(this.#library, this.pid);
+    if (descriptor === undefined) return undefined;
+    if (this.#poller.add(descriptor, this.slot * KEYS_PER_SLOT + SOURCE.end)) return descriptor;
+    closeDescriptor(this.#library, descriptor);
+    return undefined;
+  }
+
+  #take(): ProcessExit | undefined {
+    // Before its end is taken its number cannot be given to anybody else, and neither can that of its group.
+    if (this.tellsOfItsEnd) this.killGroup('SIGKILL');
+    const end = takeChildEnd(this.#library, this.pid);
+    if (end === undefined) return undefined;
+    if (!this.tellsOfItsEnd) this.killGroup('SIGKILL');
+    return end === 'not-ours' ? UNKNOWN_END : end;
+  }
+
+  #rests(source: Source): boolean {
+    return source === SOURCE.stdout && this.#isPaused;
+  }
+
+  #finishIfOver(): void {
+    if (!this.isOver || this.#isFinished) return;
+    this.#isFinished = true;
+    this.#onOver(this);
+  }
+
+  #hear(source: Source, chunk: Buffer): void {
+    if (source === SOURCE.stdout) this.#listener?.stdout(chunk);
+    else this.#listener?.stderr(chunk);
+  }
+
+  #closeEarly(source: typeof SOURCE.stdout | typeof SOURCE.stderr): void {
+    const descriptor = this.#outputs[source];
+    if (descriptor === CLOSED) return;
+    this.#names.push(...nameOf(descriptor));
+    this.#closeOutput(source);
+  }
+
+  #closeOutput(source: typeof SOURCE.stdout | typeof SOURCE.stderr): void {
+    const descriptor = this.#outputs[source];
+    if (this.#isPolled[source]) this.#poller.remove(descriptor);
+    closeDescriptor(this.#library, descriptor);
+    this.#outputs[source] = CLOSED;
+    if (this.#outputs.some((other) => other !== CLOSED)) return;
+    this.#resolveOutputs();
+    this.#finishIfOver();
+  }
+}
+
+const CLOSED = -1;
+const OUTPUTS = [SOURCE.stdout, SOURCE.stderr] as const;
+
+/** Somebody else took it, which nobody here does. */
+const UNKNOWN_END: ProcessExit = { code: undefined, signal: undefined, usage: undefined };
+
+/** `pipe:[4711]`, the same for both of its ends. */
+function nameOf(descriptor: number): string[] {
+  if (descriptor === CLOSED) return [];
+  try {
+    return [readlinkSync(`/proc/self/fd/${descriptor}`)];
+  } catch {
+    // Without /proc there is no search for strays either.
+    return [];
+  }
+}
