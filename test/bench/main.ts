@@ -17,6 +17,7 @@ import { BenchAgent } from './bench-agent.js';
 import { benchBacklog, benchOutage, benchSpoolModes } from './delivery.js';
 import { addFigures, note, say, writeFigures } from './figures.js';
 import { benchGoOutputs } from './go-output.js';
+import { benchHost } from './host.js';
 import { benchLateness } from './lateness.js';
 import { runLoad } from './load.js';
 import { metricsBody } from './metrics-body.js';
@@ -27,6 +28,7 @@ import { benchRunBounds } from './run-bounds.js';
 const LOAD_SECONDS = Number(process.env.BENCH_SECONDS ?? 5);
 const BACKLOG_MIB = Number(process.env.BENCH_BACKLOG_MIB ?? 1024);
 const GO_SECONDS = Number(process.env.BENCH_GO_SECONDS ?? 2);
+const HOST_SECONDS = Number(process.env.BENCH_HOST_SECONDS ?? 60);
 const OUTAGE_POINTS_A_SECOND = Number(process.env.BENCH_OUTAGE_RATE ?? 5000);
 const LATENESS_PLUGINS = (process.env.BENCH_LATENESS_PLUGINS ?? '500,5000').split(',').map(Number);
 const LATENESS_SECONDS = Number(process.env.BENCH_LATENESS_SECONDS ?? 10);
@@ -43,6 +45,7 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
   backlog: () => benchBacklog(BACKLOG_MIB),
   outage: () => benchOutage(OUTAGE_POINTS_A_SECOND),
   'go-outputs': () => benchGoOutputs(GO_SECONDS),
+  host: () => benchHost(HOST_SECONDS),
 };
 
 const folder = mkdtempSync(join(tmpdir(), 'agent-bench-plugins-'));

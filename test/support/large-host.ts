@@ -10,6 +10,8 @@ export interface LargeHostSize {
   readonly interfaces?: number;
   readonly mounts?: number;
   readonly processes?: number;
+  /** Where the mounts are, `volume0` and so on. */
+  readonly mountFolder?: string;
 }
 
 /**
@@ -23,7 +25,15 @@ export class LargeHost {
 
   constructor(test: Pick<TestContext, 'after'>, size: LargeHostSize = {}) {
     const folder = temporaryFolder(test);
-    this.#size = { cpus: 64, disks: 8, interfaces: 4, mounts: 10, processes: 100, ...size };
+    this.#size = {
+      cpus: 64,
+      disks: 8,
+      interfaces: 4,
+      mounts: 10,
+      processes: 100,
+      mountFolder: '/srv',
+      ...size,
+    };
     this.places = {
       proc: join(folder, 'proc'),
       sys: join(folder, 'sys'),
@@ -41,7 +51,7 @@ export class LargeHost {
   }
 
   #writeOnce(): void {
-    const { processes, mounts, interfaces } = this.#size;
+    const { processes, mounts, mountFolder, interfaces } = this.#size;
     this.#write('proc/loadavg', `12.00 11.00 10.00 9/${processes * 4} 99999\n`);
     this.#write(
       'proc/meminfo',
@@ -49,7 +59,8 @@ export class LargeHost {
     );
     this.#write('proc/sys/fs/file-nr', '100000\t0\t52799900\n');
     const lines = numbers(mounts).map(
-      (n) => `${n + 30} 29 259:${n} / /srv/volume${n} rw,relatime shared:${n} - ext4 /dev/nvme${n}n1p1 rw`,
+      (n) =>
+        `${n + 30} 29 259:${n} / ${mountFolder}/volume${n} rw,relatime shared:${n} - ext4 /dev/nvme${n}n1p1 rw`,
     );
     this.#write('proc/self/mountinfo', `${lines.join('\n')}\n`);
     for (const n of numbers(interfaces)) {
