@@ -17,9 +17,9 @@ import { note, say } from './figures.js';
 import { benchExporter } from './host-exporter.js';
 import { cpuSeconds, residentMiB } from './process-usage.js';
 
-const ROUNDS = 50;
+const ROUNDS = 20;
 /** Rounds before those that are measured, for the compiler. */
-const WARM_UP_ROUNDS = 20;
+const WARM_UP_ROUNDS = 10;
 /** Longer than any pause that a type makes where its work is dear. */
 const APART_SECONDS = 61;
 
@@ -167,7 +167,7 @@ async function benchAgents(test: { after: (release: Release) => void }, seconds:
       environment: { AGENT_LOG_LOGLEVEL: 'ERROR' },
     });
   const [without, with_] = [await start('collect = []'), await start('')];
-  await sleep(15_000);
+  await sleep(20_000);
   const usage = () => [without, with_].map(({ pid }) => cpuSeconds(pid));
   const before = usage();
   await sleep(seconds * 1000);

@@ -28,7 +28,7 @@ import { benchRunBounds } from './run-bounds.js';
 const LOAD_SECONDS = Number(process.env.BENCH_SECONDS ?? 5);
 const BACKLOG_MIB = Number(process.env.BENCH_BACKLOG_MIB ?? 1024);
 const GO_SECONDS = Number(process.env.BENCH_GO_SECONDS ?? 2);
-const HOST_SECONDS = Number(process.env.BENCH_HOST_SECONDS ?? 60);
+const HOST_SECONDS = Number(process.env.BENCH_HOST_SECONDS ?? 40);
 const OUTAGE_POINTS_A_SECOND = Number(process.env.BENCH_OUTAGE_RATE ?? 5000);
 const LATENESS_PLUGINS = (process.env.BENCH_LATENESS_PLUGINS ?? '500,5000').split(',').map(Number);
 const LATENESS_SECONDS = Number(process.env.BENCH_LATENESS_SECONDS ?? 10);

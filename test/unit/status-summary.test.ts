@@ -44,6 +44,10 @@ const ANSWER = {
   ],
   runs: { ok: 50, failed: 2, skipped: 1 },
   posts: { accepted: 5, points: 9, refused: 1 },
+  measured: [
+    { type: 'CPU', rounds: 3, points: 30 },
+    { type: 'MEM', rounds: 3, points: 24 },
+  ],
 };
 
 test('the summary says what an operator asks first', () => {
@@ -57,6 +61,7 @@ test('the summary says what an operator asks first', () => {
     'plugins    12 known, 11 enabled, 2 running now, 1 could not be fetched',
     'runs       50 ok, 2 failed, 1 skipped since the start',
     'posts      5 accepted with 9 points, 1 refused since the start',
+    'measured   54 points of the host itself since the start (CPU, MEM)',
     'delivery   nsq: connected to nsqd1:4150',
     '           100 points delivered since the start, 7 waiting (2 in memory, 5 on disk), the oldest for 12 s',
     '           3 refused for good by the server; the log says why',

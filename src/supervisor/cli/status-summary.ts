@@ -34,6 +34,7 @@ const answerSchema = z.looseObject({
     .optional(),
   runs: z.looseObject({ ok: count, failed: count, skipped: count }).optional(),
   posts: z.looseObject({ accepted: count, points: count, refused: count }).optional(),
+  measured: z.array(z.looseObject({ type: z.string(), points: count })).optional(),
 });
 
 type Answer = z.infer<typeof answerSchema>;
@@ -59,6 +60,7 @@ export function statusSummary(record: RunRecord, answer: unknown): string {
     ['plugins', pluginsLine(status)],
     ['runs', runsLine(status)],
     ['posts', postsLine(status)],
+    ['measured', measuredLine(status)],
     ...deliveryLines(status),
     ['config', record.configFile],
     ['log', record.logdir],
@@ -104,6 +106,12 @@ function runsLine({ runs }: Answer): string | undefined {
 function postsLine({ posts }: Answer): string | undefined {
   if (posts === undefined) return undefined;
   return `${posts.accepted} accepted with ${posts.points} points, ${posts.refused} refused since the start`;
+}
+
+function measuredLine({ measured = [] }: Answer): string | undefined {
+  if (measured.length === 0) return undefined;
+  const points = measured.reduce((sum, { points }) => sum + points, 0);
+  return `${points} points of the host itself since the start (${measured.map(({ type }) => type).join(', ')})`;
 }
 
 function deliveryLines({ outputs, runs }: Answer): [string, string | undefined][] {
