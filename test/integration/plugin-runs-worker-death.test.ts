@@ -8,9 +8,12 @@ import { createNoticeTimes } from '../../src/shared/notice-times.js';
 import { LaneReader } from '../../src/shared/ring/lane-reader.js';
 import { LaneWriter } from '../../src/shared/ring/lane-writer.js';
 import { createRing } from '../../src/shared/ring/layout.js';
+import { DisabledPlugins } from '../../src/supervisor/plugins/disabled-plugins.js';
 import { managedPlugin } from '../../src/supervisor/plugins/managed-plugin.js';
 import { PluginRuns } from '../../src/supervisor/plugins/plugin-runs.js';
+import { PluginStreams } from '../../src/supervisor/plugins/plugin-streams.js';
 import { RunnerPool } from '../../src/supervisor/plugins/runner-pool.js';
+import { StateFolder } from '../../src/supervisor/state/state-folder.js';
 import { makeRepository } from '../support/git-repository.js';
 import { isAlive } from '../support/processes.js';
 import { recordingLog } from '../support/recording-log.js';
@@ -21,7 +24,7 @@ import { waitUntil } from '../support/wait-until.js';
 const LANES = 3;
 const RUNNER_LANE = 1;
 
-test('a runner worker that dies takes its plugins along: run metric, sentence, and the next run works', async (t) => {
+test('a runner worker that dies takes its plugins along: run metric, sentence, the next run works, a stream starts again', async (t) => {
   const { store, scratch } = await openStore(t);
   const plugins = ['hanging', 'good'].map((project) => {
     const script = project === 'good' ? 'echo "[]"' : 'exec sleep 600';
@@ -99,4 +102,25 @@ test('a runner worker that dies takes its plugins along: run metric, sentence, a
   assert.equal((await runs.runCalled(good, 60_000, undefined)).status, 'ok');
   assert.ok(new LaneReader(ring, RUNNER_LANE).read(), 'the successor has the lane');
   assert.deepEqual(childrenOfRow(childTable, RUNNER_LANE), []);
+
+  const streams = new PluginStreams({
+    runs,
+    disabled: new DisabledPlugins(new StateFolder(scratch, log), log),
+    maxStreams: 10,
+    log,
+    pace: { firstMs: 50, mostMs: 100, steadyMs: 60_000 },
+  });
+  t.after(() => streams.close());
+  streams.keep(hanging);
+  const first = await waitUntil('it runs all the time', () => childrenOfRow(childTable, RUNNER_LANE)[0]?.pid);
+  await workers.at(-1)?.terminate();
+  const second = await waitUntil('it was started again', () =>
+    Array.from({ length: LANES }, (_, row) => childrenOfRow(childTable, row))
+      .flat()
+      .find((child) => child.pid !== first),
+  );
+  await waitUntil('its process is gone', () => !isAlive(first));
+  assert.equal(streams.stateOf(hanging)?.restarts, 1);
+  streams.drop(hanging);
+  await waitUntil('it is ended when it is not wanted any more', () => !isAlive(second.pid));
 });

@@ -42,7 +42,13 @@ const ANSWER = {
       lagSeconds: 0,
     },
   ],
-  runs: { ok: 50, failed: 2, skipped: 1 },
+  runs: {
+    ok: 50,
+    failed: 2,
+    skipped: 1,
+    waiting: 3,
+    lateness: { p50Ms: 1, p99Ms: 24, maxMs: 90 },
+  },
   posts: { accepted: 5, points: 9, refused: 1 },
   measured: [
     { type: 'CPU', rounds: 3, points: 30 },
@@ -59,7 +65,7 @@ test('the summary says what an operator asks first', () => {
     'namespaces web.shop, web.blog',
     'registry   https://registry.example.com, no answer since the start; now: it answered 500',
     'plugins    12 known, 11 enabled, 2 running now, 1 could not be fetched',
-    'runs       50 ok, 2 failed, 1 skipped since the start',
+    'runs       50 ok, 2 failed, 1 skipped since the start; 99 of 100 begin within 24 ms, 3 wait for a place',
     'posts      5 accepted with 9 points, 1 refused since the start',
     'measured   54 points of the host itself since the start (CPU, MEM)',
     'delivery   nsq: connected to nsqd1:4150',

@@ -32,7 +32,15 @@ const answerSchema = z.looseObject({
       }),
     )
     .optional(),
-  runs: z.looseObject({ ok: count, failed: count, skipped: count }).optional(),
+  runs: z
+    .looseObject({
+      ok: count,
+      failed: count,
+      skipped: count,
+      waiting: count.optional(),
+      lateness: z.looseObject({ p99Ms: count }).optional(),
+    })
+    .optional(),
   posts: z.looseObject({ accepted: count, points: count, refused: count }).optional(),
   measured: z.array(z.looseObject({ type: z.string(), points: count })).optional(),
 });
@@ -100,7 +108,10 @@ function pluginsLine({ plugins }: Answer): string | undefined {
 
 function runsLine({ runs }: Answer): string | undefined {
   if (runs === undefined) return undefined;
-  return `${runs.ok} ok, ${runs.failed} failed, ${runs.skipped} skipped since the start`;
+  const { ok, failed, skipped, waiting = 0, lateness } = runs;
+  const late = lateness === undefined ? '' : `; 99 of 100 begin within ${Math.round(lateness.p99Ms)} ms`;
+  const line = waiting > 0 ? `, ${waiting} wait for a place` : '';
+  return `${ok} ok, ${failed} failed, ${skipped} skipped since the start${late}${line}`;
 }
 
 function postsLine({ posts }: Answer): string | undefined {

@@ -1,3 +1,5 @@
+import { BoundedOutput } from './process-output.js';
+
 const LINE_END = 0x0a;
 
 /** Whole lines that came with a chunk. */
@@ -13,8 +15,8 @@ const NOTHING = Buffer.alloc(0);
 /** Cuts an output into lines. Holds no more of it than the beginning of one line, up to a bound. */
 export class LineSplitter {
   readonly #maxBytes: number;
-  #begun: Buffer[] = [];
-  #begunBytes = 0;
+  /** The beginning of a line whose end is still to come; undefined at the beginning of one. */
+  #begun: BoundedOutput | undefined;
   /** The rest of a line that was too long is thrown away. */
   #isSkipping = false;
 
@@ -27,32 +29,28 @@ export class LineSplitter {
   take(chunk: Buffer): TakenLines {
     const rest = this.#isSkipping ? this.#afterSkipped(chunk) : chunk;
     const end = rest.lastIndexOf(LINE_END) + 1;
-    const bytes = end === 0 ? NOTHING : Buffer.concat([...this.#takeBegun(), rest.subarray(0, end)]);
+    const bytes = end === 0 ? NOTHING : Buffer.concat([this.#takeBegun(), rest.subarray(0, end)]);
     return { bytes, tooLong: this.#begin(rest.subarray(end)) };
   }
 
   /** The last line, when it came without a line end. */
   finish(): Buffer {
-    return Buffer.concat(this.#takeBegun());
+    return this.#takeBegun();
   }
 
-  #takeBegun(): Buffer[] {
-    const begun = this.#begun;
-    this.#begun = [];
-    this.#begunBytes = 0;
+  #takeBegun(): Buffer {
+    const begun = this.#begun?.bytes ?? NOTHING;
+    this.#begun = undefined;
     return begun;
   }
 
   #begin(bytes: Buffer): number {
     if (bytes.length === 0) return 0;
-    if (this.#begunBytes + bytes.length > this.#maxBytes) {
-      this.#takeBegun();
-      this.#isSkipping = true;
-      return 1;
-    }
-    this.#begun.push(Buffer.from(bytes));
-    this.#begunBytes += bytes.length;
-    return 0;
+    this.#begun ??= new BoundedOutput(this.#maxBytes);
+    if (this.#begun.append(bytes)) return 0;
+    this.#begun = undefined;
+    this.#isSkipping = true;
+    return 1;
   }
 
   #afterSkipped(chunk: Buffer): Buffer {
