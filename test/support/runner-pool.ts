@@ -64,7 +64,13 @@ const WORKER = fileURLToPath(new URL('../../src/workers/runner/worker.js', impor
 
 export function runnerPool(
   test: Pick<TestContext, 'after'>,
-  options: { threads?: number; laneBytes?: number; maxDocumentBytes?: number; workerFile?: URL } = {},
+  options: {
+    threads?: number;
+    laneBytes?: number;
+    maxDocumentBytes?: number;
+    workerFile?: URL;
+    allowSetuid?: boolean;
+  } = {},
 ): RunnerPool {
   const { threads = 1, laneBytes = 4 * 1024 * 1024, maxDocumentBytes = 300_000 } = options;
   const lanes = FIRST_LANE + threads;
@@ -74,7 +80,7 @@ export function runnerPool(
     descriptorLedger: createDescriptorLedger(lanes),
     noticeTimes: createNoticeTimes(),
     engine: ENGINE_CHOICES.find((name) => name === process.env.AGENT_RUNNER_ENGINE) ?? 'auto',
-    allowSetuid: false,
+    allowSetuid: options.allowSetuid === true,
     firstLane: FIRST_LANE,
     host: 'testhost',
     databasePrefix: 'collect.',
