@@ -1,5 +1,6 @@
 import { type Config, type FurtherOutputTable, OUTPUT_NAMES } from './config.js';
 import { readFileText } from './fluent-bit/file-text.js';
+import { HOST_KEY_NAMES, REFUSED_KEYS, REFUSED_SENTENCE } from './fluent-bit/host-keys.js';
 import { nearestName } from './nearest-name.js';
 import type { KeyName, RuleProblem } from './rule-problem.js';
 
@@ -7,7 +8,10 @@ import type { KeyName, RuleProblem } from './rule-problem.js';
 export function goOutputProblems(config: Config): readonly RuleProblem[] {
   return [
     ...pluginsFileProblems(config),
-    ...config.outputs.flatMap((further, index) => libraryProblems(further, index, config)),
+    ...config.outputs.flatMap((further, index) => [
+      ...libraryProblems(further, index, config),
+      ...propertyProblems(further, index),
+    ]),
   ];
 }
 
@@ -36,4 +40,16 @@ function libraryProblems(
   const hint = near === undefined ? '' : ` (did you mean "${near}"?)`;
   const sentence = `must be one of ${names}${hint}, or the name of a Golang output plugin: then give its library, or [output] plugins_file`;
   return [{ keys: [key('name'), key('library'), 'output.plugins_file'], sentence }];
+}
+
+/** A plugin never gets what the host keeps for itself: to take it in silence would be a trap. */
+function propertyProblems({ properties }: FurtherOutputTable, index: number): readonly RuleProblem[] {
+  const hostKeys: readonly string[] = Object.values(HOST_KEY_NAMES);
+  return Object.keys(properties).flatMap((name): RuleProblem[] => {
+    const keys = [`outputs.${index}.properties`] as const;
+    if (REFUSED_KEYS.includes(name.toLowerCase())) return [{ keys, sentence: `${name} ${REFUSED_SENTENCE}` }];
+    if (!hostKeys.includes(name.toLowerCase())) return [];
+    const sentence = `${name} is a key that the host keeps for itself: write it into the table [[outputs]], not among the plugin's own keys`;
+    return [{ keys, sentence }];
+  });
 }

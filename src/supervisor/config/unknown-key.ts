@@ -63,8 +63,10 @@ function keySuggestion(table: string, key: string, keys: KeysByTable): string {
   const home = Object.keys(keys).find((other) => Object.hasOwn(keys[other] ?? {}, key));
   if (home !== undefined) return `it belongs in [${home}]`;
   const near = nearestName(key, known);
+  const own =
+    table === LIST_OF_TABLES ? "; keys of a Golang output plugin's own belong in its table properties" : '';
   return near === undefined
-    ? `the keys of ${inBrackets(table)} are ${known.join(', ')}`
+    ? `the keys of ${inBrackets(table)} are ${known.join(', ')}${own}`
     : `did you mean ${near}?`;
 }
 

@@ -38,13 +38,25 @@ export interface LibraryProblem {
 export async function checkLibrary(path: string, environment: NodeJS.ProcessEnv): Promise<LibraryCheck> {
   const file = resolve(path);
   const still = lookAt(file, environment);
-  if (still.problems.length > 0) return { ...still, registration: undefined };
+  // Whether libraries are there is for the system's loader to say: what it finds in ways of its own is no problem.
+  if (still.problems.some(({ check }) => check !== 'libraries')) return { ...still, registration: undefined };
   const registration = await askRegistration(file);
   if (registration.kind === 'registered') {
     return { ...still, registration, problems: eventTypeProblems(registration.eventType) };
   }
+  if (still.problems.length > 0) return { ...still, registration: undefined };
   const sentence = `does not register: ${registration.sentence}`;
   return { ...still, registration, problems: [{ check: 'registration', sentence }] };
+}
+
+/** The short form: what a library registers, or all that is wrong with it in one sentence. */
+export async function registrationOf(
+  path: string,
+  environment: NodeJS.ProcessEnv,
+): Promise<RegistrationOutcome> {
+  const { registration, problems } = await checkLibrary(path, environment);
+  if (registration?.kind === 'registered' && problems.length === 0) return registration;
+  return { kind: 'failed', sentence: problems.map(({ sentence }) => `it ${sentence}`).join('; ') };
 }
 
 const NOTHING_YET = { kind: undefined, needed: undefined, symbols: undefined, build: undefined };

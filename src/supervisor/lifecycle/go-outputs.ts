@@ -5,7 +5,7 @@ import { placeText } from '../config/fluent-bit/section.js';
 import { DEFAULT_SERVICE } from '../config/fluent-bit/service-section.js';
 import { OUTPUTS_MAX } from '../config/output-rules.js';
 import { DOCUMENTS_PER_SHARE } from '../config/spool-rules.js';
-import { askRegistration } from '../go-library/registration.js';
+import { registrationOf } from '../go-library/library-check.js';
 import { draftSettings, type FoundPlugin, type GoOutput, tableSettings } from './go-output-settings.js';
 import { chooseFrom, choosePlugin, type PluginChoice } from './plugin-choice.js';
 import { type AskRegistration, askLibraries, type RegisteredLibraries } from './registered-libraries.js';
@@ -47,7 +47,10 @@ export async function goOutputs(sources: GoOutputSources): Promise<GoOutputs> {
   const tables = config.outputs.filter(({ name }) => name === 'go');
   const named = [...pluginsFile.libraries, ...(outputsFile?.libraries ?? [])].map(({ path }) => path);
   const own = tables.map(({ library }) => library).filter((library) => library !== '');
-  const libraries = await askLibraries([...named, ...own], sources.ask ?? askRegistration);
+  const libraries = await askLibraries(
+    [...named, ...own],
+    sources.ask ?? ((path) => registrationOf(path, environment)),
+  );
   const maker = new OutputMaker(sources, libraries, named);
   const outputs = maker.make();
   return {

@@ -34,12 +34,12 @@ export function choosePlugin(
     return { kind: 'unknown', sentence: unknownSentence(name, isBuiltIn, libraries.namesOf(among)) };
   }
   const likely = failures.find(({ path }) => looksLike(path, name)) ?? first;
-  const others = failures.length > 1 ? ' (or another of the libraries that do not register)' : '';
+  const others = failures.length > 1 ? ' (nor can others)' : '';
   return {
     kind: 'broken',
     library: likely.path,
     pluginName: name,
-    problem: `no library registers "${name}", and ${likely.path} does not register${others}: ${likely.sentence}`,
+    problem: `no library registers "${name}", and ${likely.path} cannot be used${others}: ${likely.sentence}`,
   };
 }
 
@@ -48,7 +48,7 @@ export function chooseFrom(library: string, name: string, libraries: RegisteredL
   const registration = libraries.registrationOf(library);
   if (registration === undefined) {
     const failure = libraries.failures.find(({ path }) => path === library);
-    const problem = `${library} does not register: ${failure?.sentence ?? 'it was not asked'}`;
+    const problem = `${library} cannot be used: ${failure?.sentence ?? 'it was not asked'}`;
     return { kind: 'broken', library, pluginName: name, problem };
   }
   if (name !== '' && registration.name.toLowerCase() !== name.toLowerCase()) {
