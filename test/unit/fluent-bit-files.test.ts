@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { CodedError } from '../../src/shared/coded-error.js';
+import { HOST_KEY_NAMES } from '../../src/supervisor/config/fluent-bit/host-keys.js';
 import { type OutputsFile, readOutputsFile } from '../../src/supervisor/config/fluent-bit/outputs-file.js';
+import { DEFAULT_SERVICE } from '../../src/supervisor/config/fluent-bit/service-section.js';
+import { PROJECT_ROOT } from '../support/project-root.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 type Files = Readonly<Record<string, string | Buffer>>;
@@ -408,4 +411,22 @@ test('all mistakes of all files are named in one message, each with its file and
     found.map((line) => line.split(': ')[0]),
     ['main.conf:2', 'main.conf:7', 'p.conf:2', 'more.conf:1'],
   );
+});
+
+test('the sample file loads as it is, and names every key that the host has', () => {
+  const sample = join(PROJECT_ROOT, 'deploy/outputs.sample.conf');
+  const { outputs, libraries, service, warnings } = readOutputsFile(sample, {});
+  assert.deepEqual(warnings, []);
+  assert.deepEqual(
+    libraries.map(({ path }) => path),
+    [join(PROJECT_ROOT, 'deploy/examples/output-plugin/out_jsonlines.so')],
+  );
+  const text = readFileSync(sample, 'utf8').toLowerCase();
+  for (const name of Object.values(HOST_KEY_NAMES)) assert.ok(text.includes(` ${name} `), name);
+  assert.deepEqual(
+    { ...service, pluginsFiles: [] },
+    DEFAULT_SERVICE,
+    'the values of the sample are the defaults',
+  );
+  assert.deepEqual(outputs[0]?.properties, [['Path', '/tmp/points-eu']]);
 });
