@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   appendFileSync,
@@ -7,6 +8,7 @@ import {
   mkdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   utimesSync,
@@ -101,6 +103,15 @@ for (const { what, prepare, says, rootOnly } of refusals) {
     );
   });
 }
+
+test('a pipe, on which a look at it would wait, is not run', async (t) => {
+  const { run, folder } = trusted(t);
+  rmSync(join(folder, 'plugin'));
+  execFileSync('mkfifo', ['-m', '755', join(folder, 'plugin')]);
+  const { status, value, problem } = await run();
+  assert.deepEqual([status, value], ['spawn', 126]);
+  assert.match(problem ?? '', /is no regular file/);
+});
 
 test('a link inside the repository is run', async (t) => {
   const { run, folder } = trusted(t);
