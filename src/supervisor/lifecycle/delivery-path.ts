@@ -42,7 +42,7 @@ const DOCUMENTS_PER_LANE = 4;
 /** What a post waits for beyond a server's time to answer: another server takes its points when that one does not. */
 const FAILOVER_MS = 5_000;
 
-/** How long a stop waits for the outputs to take what is in the ring. */
+/** How long a stop waits for the outputs to take what is in the ring; longer for a plugin that may take longer. */
 const DRAIN_TIMEOUT_MS = 10_000;
 
 /** Opens the ring and starts the threads on both of its sides. */
@@ -85,7 +85,8 @@ export function openDeliveryPath(options: {
   });
   let remains = NOTHING;
   releasers.add('the publisher', async () => {
-    remains = await drain(publisher, log);
+    const graces = options.goOutputs.map(({ graceMs }) => graceMs);
+    remains = await drain(publisher, Math.max(DRAIN_TIMEOUT_MS, ...graces), log);
   });
   const pool = new RunnerPool({
     setup: {
@@ -125,8 +126,8 @@ function laneBytes(maxDocumentBytes: number): number {
 
 const NOTHING: DrainOutcome = { undeliveredRecords: 0, undeliveredPoints: 0, keptRecords: 0, keptPoints: 0 };
 
-async function drain(publisher: PublisherThread, log: Log): Promise<DrainOutcome> {
-  const outcome = await publisher.drain(DRAIN_TIMEOUT_MS);
+async function drain(publisher: PublisherThread, withinMs: number, log: Log): Promise<DrainOutcome> {
+  const outcome = await publisher.drain(withinMs);
   const { undeliveredRecords, undeliveredPoints, keptRecords, keptPoints } = outcome;
   if (keptRecords > 0) {
     log.info(
@@ -137,7 +138,7 @@ async function drain(publisher: PublisherThread, log: Log): Promise<DrainOutcome
   if (undeliveredRecords > 0) {
     log.error(
       { records: undeliveredRecords, points: undeliveredPoints },
-      `${undeliveredPoints} points in ${undeliveredRecords} documents could not be delivered within ${DRAIN_TIMEOUT_MS / 1000} s and are lost`,
+      `${undeliveredPoints} points in ${undeliveredRecords} documents could not be delivered within ${withinMs / 1000} s and are lost`,
     );
   }
   return outcome;
