@@ -32,6 +32,7 @@ import { AgentOperations } from './agent-operations.js';
 import { agentVersion } from './agent-version.js';
 import { type DeliveryPath, openDeliveryPath } from './delivery-path.js';
 import type { GoOutput } from './go-output-settings.js';
+import { Orphans } from './orphans.js';
 import { PluginsUserLookup } from './plugins-user-lookup.js';
 import type { PreparedConfig } from './prepared-config.js';
 import { type RegistryFollowers, RegistrySync } from './registry-sync.js';
@@ -119,6 +120,7 @@ async function start(foundation: Foundation): Promise<RunningAgent> {
   await warnOfLeftSpools(config.spool.dir, spooledAliases(foundation), log);
   const user = new PluginsUserLookup(config.agent.pluginsuser, config.runner.allowroot, log);
   const delivery = openDeliveryPath(foundation);
+  openOrphans(foundation, delivery, user);
   const pluginParts = await openPlugins(foundation, delivery, user);
   const followers = { plugins: pluginParts.plugins, hostThread: delivery.hostThread };
   const registryParts = await openRegistry(foundation, followers, user);
@@ -148,6 +150,20 @@ async function start(foundation: Foundation): Promise<RunningAgent> {
 function spooledAliases({ config, goOutputs }: Foundation): readonly string[] {
   const { spool, output, outputs } = config;
   return spool.mode === 'off' ? [] : [output, ...outputs, ...goOutputs].map(({ alias }) => alias);
+}
+
+/** Behind the runner pool, so that what a stop ends is still looked after. */
+function openOrphans(
+  { log, releasers }: Foundation,
+  { childTable }: DeliveryPath,
+  lookup: PluginsUserLookup,
+): void {
+  const pluginsUid = () => {
+    const runAs = lookup.runAs();
+    return 'user' in runAs ? runAs.user?.uid : undefined;
+  };
+  const orphans = Orphans.open({ childTable, pluginsUid, log });
+  if (orphans) releasers.add('the watch over orphans', () => orphans.close());
 }
 
 async function openPlugins(

@@ -18,6 +18,8 @@ import type { Releasers } from './releasers.js';
 
 /** The way of points to the outputs: ring, those who write to it, publisher. */
 export interface DeliveryPath {
+  /** Children of the runners. */
+  readonly childTable: SharedArrayBuffer;
   readonly pool: RunnerPool;
   readonly publisher: PublisherThread;
   readonly posts: Posts;
@@ -88,10 +90,11 @@ export function openDeliveryPath(options: {
     const graces = options.goOutputs.map(({ graceMs }) => graceMs);
     remains = await drain(publisher, Math.max(DRAIN_TIMEOUT_MS, ...graces), log);
   });
+  const childTable = createChildTable(lanes);
   const pool = new RunnerPool({
     setup: {
       ...common,
-      childTable: createChildTable(lanes),
+      childTable,
       descriptorLedger: createDescriptorLedger(lanes),
       noticeTimes: createNoticeTimes(),
       firstLane: FIRST_RUNNER_LANE,
@@ -117,7 +120,7 @@ export function openDeliveryPath(options: {
     deliveryTimeoutMs: output.responsetimeout * 1000 + FAILOVER_MS,
   };
   const posts = new Posts(postSettings, lane, board, pool);
-  return { pool, publisher, posts, hostThread, lane, remains: () => remains };
+  return { childTable, pool, publisher, posts, hostThread, lane, remains: () => remains };
 }
 
 function laneBytes(maxDocumentBytes: number): number {

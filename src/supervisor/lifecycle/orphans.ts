@@ -1,0 +1,161 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { childrenOfRow, type NotedChild, rowCount } from '../../shared/child-table.js';
+import { codeOf, reasonOf } from '../../shared/coded-error.js';
+import type { Log } from '../../shared/log.js';
+import { type CLibrary, cLibrary } from '../../shared/native/c-library.js';
+import { becomeSubreaper, someChildEnded, takeChildEnd } from '../../shared/native/process-calls.js';
+
+const LOOK_EVERY_MS = 2000;
+/** Node.js takes the ends of its own children as soon as it hears of them; one that waits longer is nobody's. */
+const ZOMBIE_LOOKS = 3;
+
+/** What of a process is looked at. */
+interface ProcessFacts {
+  readonly pid: number;
+  readonly state: string;
+  readonly session: number;
+  /** Clock ticks from boot to its start. */
+  readonly startTicks: number;
+}
+
+/**
+ * Looks after processes that have lost their parent: the kernel makes those among the agent's descendants its children.
+ * A daemon that a plugin has left behind is ended when no run is left that may have started it. Best effort: where each
+ * plugin has a cgroup, that is what ends them.
+ */
+export class Orphans {
+  readonly #library: CLibrary;
+  readonly #childTable: SharedArrayBuffer;
+  readonly #pluginsUid: () => number | undefined;
+  readonly #log: Log;
+  readonly #timer: NodeJS.Timeout;
+  /** In how many looks in a row a child was there that has ended. */
+  #zombies = new Map<number, number>();
+  /** Left behind, as far as the last look could tell. */
+  #suspects = new Set<number>();
+
+  /** Undefined where the C library cannot be called: then orphans go to the system's first process, as ever. */
+  static open(options: {
+    readonly childTable: SharedArrayBuffer;
+    /** Whom plugins run as now; undefined where that is the agent's own user. */
+    readonly pluginsUid: () => number | undefined;
+    readonly log: Log;
+  }): Orphans | undefined {
+    const { library } = cLibrary();
+    if (library === undefined) return undefined;
+    try {
+      becomeSubreaper(library);
+      return new Orphans(library, options);
+    } catch (error) {
+      options.log.warn({}, `daemons that plugins leave behind are not looked for: ${reasonOf(error)}`);
+      return undefined;
+    }
+  }
+
+  private constructor(
+    library: CLibrary,
+    {
+      childTable,
+      pluginsUid,
+      log,
+    }: {
+      readonly childTable: SharedArrayBuffer;
+      readonly pluginsUid: () => number | undefined;
+      readonly log: Log;
+    },
+  ) {
+    this.#library = library;
+    this.#childTable = childTable;
+    this.#pluginsUid = pluginsUid;
+    this.#log = log;
+    this.#timer = setInterval(() => this.look(), LOOK_EVERY_MS);
+    this.#timer.unref();
+  }
+
+  /** Takes the ends of orphans that have ended, and ends those that no run can have anything to do with any more. */
+  look(): void {
+    const runs = this.#runs();
+    const orphans = ownChildren()
+      .filter((pid) => !runs.some((run) => run.pid === pid))
+      .flatMap(factsOf);
+    this.#takeEnds(orphans.filter(({ state }) => state === 'Z'));
+    const alive = orphans.filter(({ state }) => state !== 'Z' && state !== 'X');
+    const running = alive.length === 0 ? [] : runs.flatMap(({ pid }) => factsOf(pid));
+    const left = alive.filter((orphan) => isLeftBehind(orphan, running) && this.#isPlugins(orphan));
+    // What was just started may not be in the table yet.
+    for (const orphan of left) if (this.#suspects.has(orphan.pid)) this.#end(orphan);
+    this.#suspects = new Set(left.map(({ pid }) => pid));
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #runs(): readonly NotedChild[] {
+    const rows = Array.from({ length: rowCount(this.#childTable) }, (_, row) => row);
+    return rows.flatMap((row) => childrenOfRow(this.#childTable, row));
+  }
+
+  #takeEnds(zombies: readonly ProcessFacts[]): void {
+    const seen = new Map<number, number>();
+    for (const { pid } of someChildEnded(this.#library) ? zombies : []) {
+      const looks = (this.#zombies.get(pid) ?? 0) + 1;
+      if (looks < ZOMBIE_LOOKS) seen.set(pid, looks);
+      else takeChildEnd(this.#library, pid);
+    }
+    this.#zombies = seen;
+  }
+
+  /** Git leaves processes behind, too: what is not a plugin's is left alone. */
+  #isPlugins({ pid }: ProcessFacts): boolean {
+    try {
+      const uid = this.#pluginsUid();
+      if (uid !== undefined) return statSync(`/proc/${pid}`).uid === uid;
+      return /(^|\0)AGENT_PLUGIN=/.test(readFileSync(`/proc/${pid}/environ`, 'latin1'));
+    } catch {
+      return false;
+    }
+  }
+
+  #end({ pid }: ProcessFacts): void {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if (codeOf(error) !== 'ESRCH')
+        this.#log.warn({ pid }, `process ${pid} cannot be ended: ${reasonOf(error)}`);
+      return;
+    }
+    this.#log.warn({ pid }, `a plugin left process ${pid} behind, which was ended`);
+  }
+}
+
+/** No run is left that is as old as the orphan is, and none leads its session. */
+function isLeftBehind(orphan: ProcessFacts, running: readonly ProcessFacts[]): boolean {
+  return !running.some(({ pid, startTicks }) => pid === orphan.session || startTicks <= orphan.startTicks);
+}
+
+/** Of all threads: orphans go to one of them. */
+function ownChildren(): readonly number[] {
+  return readdirSync('/proc/self/task').flatMap((thread) => {
+    const text = readOr(`/proc/self/task/${thread}/children`).trim();
+    return text === '' ? [] : text.split(' ').map(Number);
+  });
+}
+
+/** None when it is gone. */
+function factsOf(pid: number): ProcessFacts[] {
+  const stat = readOr(`/proc/${pid}/stat`);
+  // The second field is the program's name in brackets and may itself hold blanks and brackets.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const [state = ''] = fields;
+  return state === '' ? [] : [{ pid, state, session: Number(fields[3]), startTicks: Number(fields[19]) }];
+}
+
+/** What is not there has ended, or the kernel does not tell. */
+function readOr(file: string): string {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch {
+    return '';
+  }
+}

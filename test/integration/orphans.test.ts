@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import test from 'node:test';
+import { childrenOfRow } from '../../src/shared/child-table.js';
+import { cLibrary } from '../../src/shared/native/c-library.js';
+import { Orphans } from '../../src/supervisor/lifecycle/orphans.js';
+import { shellPlugin } from '../support/plugin-folder.js';
+import { isAlive } from '../support/processes.js';
+import { recordingLog } from '../support/recording-log.js';
+import { PLUGIN_USER, runnerPool } from '../support/runner-pool.js';
+import { waitUntil } from '../support/wait-until.js';
+
+const skip = cLibrary().library === undefined && 'the C library cannot be called here';
+
+/** In a session of its own, nothing of the run in hand, and its parent gone. */
+const DAEMON = '(setsid sh -c "echo \\$\\$ >&2; cd /; exec sleep 600 >/dev/null 2>&1 </dev/null" &)';
+const IS_UP = 'sleep 0.3';
+
+test('a daemon of two forks is ended when its run is over, and not before', { skip }, async (t) => {
+  const runner = runnerPool(t);
+  const { log, lines } = recordingLog();
+  const orphans = Orphans.open({
+    childTable: runner.setup.childTable,
+    pluginsUid: () => PLUGIN_USER?.uid,
+    log,
+  });
+  assert.ok(orphans);
+  t.after(() => orphans.close());
+  const environment = { PATH: process.env.PATH ?? '/usr/bin:/bin', AGENT_PLUGIN: 'cpu' };
+  const waiting = runner.run({ folder: shellPlugin(t, 'exec sleep 600'), environment });
+  const [other] = await waitUntil('the other runs', () => {
+    const children = childrenOfRow(runner.setup.childTable, 1);
+    return children.length > 0 && children;
+  });
+  const { stderrEnd, status } = await runner.run({
+    folder: shellPlugin(t, DAEMON, IS_UP, 'echo "[]"'),
+    environment,
+  });
+  assert.equal(status, 'ok');
+  const daemon = Number(stderrEnd);
+  assert.ok(isAlive(daemon), 'it got away');
+  assert.equal(parentOf(daemon), process.pid, 'and became a child of the agent');
+  for (let look = 0; look < 3; look += 1) orphans.look();
+  assert.ok(isAlive(daemon), 'an older run may have started it');
+  assert.ok(other);
+  process.kill(-other.pid, 'SIGKILL');
+  await waiting;
+  await waitUntil('it is gone', () => {
+    orphans.look();
+    return !isAlive(daemon);
+  });
+  assert.ok(lines.some(({ message }) => message.includes(`left process ${daemon} behind`)));
+  await waitUntil('its end is taken', () => {
+    orphans.look();
+    return parentOf(daemon) === undefined;
+  });
+});
+
+/** Undefined when there is no such process, not even one that has ended. */
+function parentOf(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+  } catch {
+    return undefined;
+  }
+}
