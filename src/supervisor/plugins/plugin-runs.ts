@@ -1,25 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError, reasonOf } from '../../shared/coded-error.js';
 import type { Log } from '../../shared/log.js';
-import type { PluginUser, RunOutcome, RunTask } from '../../shared/messages.js';
-import type { PluginLimits } from '../../shared/plugin-limits.js';
-import type { LaneWriter } from '../../shared/ring/lane-writer.js';
-import { notStarted, runMetric } from '../../shared/run-metric.js';
+import type { RunOutcome } from '../../shared/messages.js';
 import { type StreamControl, wantEnd } from '../../shared/stream-control.js';
 import { isOverWithin } from '../../shared/within.js';
 import type { PluginCgroups } from '../cgroups/plugin-cgroups.js';
-import type { HeldVersion } from '../plugin-store/held-version.js';
 import type { PluginStore } from '../plugin-store/plugin-store.js';
-import type { PluginInterval } from '../registry/plugin-definition.js';
 import type { ManagedPlugin } from './managed-plugin.js';
-import { pluginEnvironment } from './plugin-environment.js';
-import type { RunAs } from './run-as.js';
 import { type Lateness, RunLateness } from './run-lateness.js';
+import { RunStart, type RunStartParts } from './run-start.js';
+import type { Run, RunSettings } from './run-task.js';
 import { RunTurns } from './run-turns.js';
 import type { RunnerPool } from './runner-pool.js';
-
-/** A plugin gets its interval less this, so that it is over before it is due again. */
-const INTERVAL_MARGIN_MS = 500;
 
 /** After their plugins were killed, runs have so long to put what these printed into the ring. */
 const STOP_MARGIN_MS = 3000;
@@ -29,40 +21,6 @@ const SIGNAL_EVERY_MS = 50;
 
 /** Run ids are positive 32-bit numbers, as the child table holds them. */
 const RUN_ID_MAX = 2 ** 31 - 1;
-
-/** What holds for every run. */
-export interface RunSettings {
-  readonly databasePrefix: string;
-  readonly host: string;
-  /** No run takes longer than this, however long the plugin's interval and whatever a caller asks for. */
-  readonly maxTimeoutMs: number;
-  readonly graceMs: number;
-  readonly maxOutputBytes: number;
-  /** Where the registry sets no others. */
-  readonly limits: PluginLimits;
-  /** Scheduled runs at the same time. */
-  readonly maxProcesses: number;
-  /** Names of variables of the agent's environment that plugins get. */
-  readonly passedEnvironment: readonly string[];
-}
-
-interface Run {
-  readonly id: number;
-  readonly plugin: ManagedPlugin;
-  readonly trigger: RunTask['trigger'];
-  /** What a caller asks for; scheduled runs have what the registry and the configuration say when they begin. */
-  readonly wanted: {
-    readonly timeoutMs?: number;
-    readonly parameters?: readonly string[] | undefined;
-    /** Of a run that goes on until it is ended. */
-    readonly stream?: StreamControl;
-  };
-  /** When it should have begun, in unix ms; undefined when nobody planned it. */
-  readonly dueAtMs: number | undefined;
-  state: 'waiting' | 'running';
-  /** The plugin is gone when this run has ended. */
-  isLast: boolean;
-}
 
 /** Runs since the agent started, by how they ended; those that were due too early are skipped. */
 export interface RunCounts {
@@ -77,8 +35,7 @@ export class PluginRuns {
   readonly #settings: RunSettings;
   readonly #pool: RunnerPool;
   readonly #store: PluginStore;
-  readonly #lane: LaneWriter;
-  readonly #runAs: () => RunAs;
+  readonly #start: RunStart;
   readonly #cgroups: PluginCgroups | undefined;
   readonly #log: Log;
   readonly #turns: RunTurns;
@@ -89,26 +46,14 @@ export class PluginRuns {
   #lastRunId = 0;
   #isStopping = false;
 
-  constructor(options: {
-    readonly settings: RunSettings;
-    readonly pool: RunnerPool;
-    readonly store: PluginStore;
-    /** For the run metric of a run that no runner could finish. */
-    readonly lane: LaneWriter;
-    /** Asked before every run, as users come and go. */
-    readonly runAs: () => RunAs;
-    /** Undefined where there are none. */
-    readonly cgroups: PluginCgroups | undefined;
-    readonly log: Log;
-  }) {
-    this.#settings = options.settings;
-    this.#pool = options.pool;
-    this.#store = options.store;
-    this.#lane = options.lane;
-    this.#runAs = options.runAs;
-    this.#cgroups = options.cgroups;
-    this.#log = options.log;
-    this.#turns = new RunTurns(options.settings.maxProcesses, options.log);
+  constructor({ store, ...parts }: Omit<RunStartParts, 'storeFolder'> & { readonly store: PluginStore }) {
+    this.#settings = parts.settings;
+    this.#pool = parts.pool;
+    this.#store = store;
+    this.#start = new RunStart({ ...parts, storeFolder: store.folder });
+    this.#cgroups = parts.cgroups;
+    this.#log = parts.log;
+    this.#turns = new RunTurns(parts.settings.maxProcesses, parts.log);
   }
 
   /** Whether a run of the plugin is under way; one that only waits for a place is not. */
@@ -283,7 +228,7 @@ export class PluginRuns {
     run.state = 'running';
     const held = this.#store.acquire(plugin.definition);
     try {
-      const outcome = held && (await this.#runIn(held, run));
+      const outcome = held && (await this.#start.start(run, held));
       if (outcome) this.#note(plugin, outcome);
       return outcome;
     } finally {
@@ -291,84 +236,6 @@ export class PluginRuns {
       if (run.isLast) this.#cgroups?.remove(plugin.key);
       held?.release();
     }
-  }
-
-  async #runIn(held: HeldVersion, run: Run): Promise<RunOutcome> {
-    const runAs = this.#runAs();
-    if ('problem' in runAs) return this.#notStarted(run, runAs.problem);
-    const startedAt = performance.now();
-    try {
-      return await this.#pool.run(this.#task(run, held, runAs.user));
-    } catch (thrown) {
-      this.#cgroups?.kill(run.plugin.key);
-      const durationMs = Math.round(performance.now() - startedAt);
-      return this.#notStarted(run, `its runner died: ${reasonOf(thrown)}`, durationMs);
-    }
-  }
-
-  #task(
-    { id, plugin, trigger, wanted, dueAtMs }: Run,
-    held: HeldVersion,
-    user: PluginUser | undefined,
-  ): RunTask {
-    const { definition } = plugin;
-    const { maxTimeoutMs, graceMs, maxOutputBytes, passedEnvironment } = this.#settings;
-    const boundMs = Math.min(wanted.timeoutMs ?? scheduledTimeoutMs(definition.interval), maxTimeoutMs);
-    const timeoutMs = wanted.stream ? 0 : boundMs;
-    const limits = {
-      ...this.#settings.limits,
-      // What runs all the time uses that much some day; an item may say otherwise.
-      ...(wanted.stream && { cpuseconds: 0 }),
-      ...definition.limits,
-    };
-    return {
-      type: 'run',
-      runId: id,
-      namespace: definition.namespace,
-      pluginName: definition.name,
-      repo: definition.repo,
-      trigger,
-      dueAtMs,
-      folder: held.folder,
-      trust: {
-        storeFolder: this.#store.folder,
-        commit: held.version,
-        fetchedSha256: held.sha256,
-        pin: definition.pin,
-      },
-      stateFolder: held.stateFolder,
-      parameters: wanted.parameters ?? definition.parameters,
-      environment: pluginEnvironment(
-        { plugin: definition, user, timeoutMs, stateFolder: held.stateFolder },
-        passedEnvironment,
-        process.env,
-      ),
-      user,
-      limits,
-      cgroup: this.#cgroups?.cgroupFor(plugin.key, limits),
-      timeoutMs,
-      graceMs,
-      maxOutputBytes,
-      format: definition.format,
-      anyOutput: definition.interval.kind === 'on-demand',
-      stream: wanted.stream,
-    };
-  }
-
-  /** The outcome of a run that came to nothing before or beside the plugin itself; its run metric is written here. */
-  #notStarted({ plugin, trigger }: Run, reason: string, durationMs = 0): RunOutcome {
-    const { namespace, name, repo } = plugin.definition;
-    const problem = `plugin ${name} could not be run: ${reason}`;
-    this.#log.warn(this.#fields(plugin), problem);
-    const outcome = notStarted(NOT_EXECUTED, problem, durationMs);
-    const document = runMetric({ pluginName: name, repo, trigger }, outcome, {
-      database: this.#settings.databasePrefix + namespace,
-      host: this.#settings.host,
-    });
-    const position = this.#lane.tryWrite({ namespace, document, awaited: false });
-    if (position === undefined)
-      this.#log.warn(this.#fields(plugin), `no room in the ring for the run metric of ${plugin.key}`);
-    return outcome;
   }
 
   #note(plugin: ManagedPlugin, outcome: RunOutcome): void {
@@ -391,11 +258,3 @@ export class PluginRuns {
     return { namespace: definition.namespace, plugin: definition.name };
   }
 }
-
-/** A cron expression leaves it to the configured bound. */
-function scheduledTimeoutMs(interval: PluginInterval): number {
-  return interval.kind === 'every' ? interval.seconds * 1000 - INTERVAL_MARGIN_MS : Number.POSITIVE_INFINITY;
-}
-
-/** What a shell answers when a program is there and cannot be executed. */
-const NOT_EXECUTED = 126;

@@ -1,0 +1,74 @@
+import { reasonOf } from '../../shared/coded-error.js';
+import type { Log } from '../../shared/log.js';
+import type { RunOutcome } from '../../shared/messages.js';
+import type { LaneWriter } from '../../shared/ring/lane-writer.js';
+import { notStarted, runMetric } from '../../shared/run-metric.js';
+import type { PluginCgroups } from '../cgroups/plugin-cgroups.js';
+import type { HeldVersion } from '../plugin-store/held-version.js';
+import type { RunAs } from './run-as.js';
+import { type Run, type RunPlace, type RunSettings, runTask } from './run-task.js';
+import type { RunnerPool } from './runner-pool.js';
+
+/** What runs are started with. */
+export interface RunStartParts {
+  readonly settings: RunSettings;
+  readonly pool: RunnerPool;
+  /** Folder of the plugin store. */
+  readonly storeFolder: string;
+  /** For the run metric of a run that no runner could finish. */
+  readonly lane: LaneWriter;
+  /** Asked before every run, as users come and go. */
+  readonly runAs: () => RunAs;
+  readonly cgroups: PluginCgroups | undefined;
+  readonly log: Log;
+}
+
+/** What a shell answers when a program is there and cannot be executed. */
+const NOT_EXECUTED = 126;
+
+/** Gives runs to the runner pool, and says of those that it could not do how they ended. */
+export class RunStart {
+  readonly #parts: RunStartParts;
+
+  constructor(parts: RunStartParts) {
+    this.#parts = parts;
+  }
+
+  /** Resolves when the run is over; never rejects. */
+  async start(run: Run, held: HeldVersion): Promise<RunOutcome> {
+    const runAs = this.#parts.runAs();
+    if ('problem' in runAs) return this.#notStarted(run, runAs.problem);
+    const { cgroups, storeFolder, settings } = this.#parts;
+    const place: RunPlace = {
+      held,
+      storeFolder,
+      user: runAs.user,
+      cgroupFor: (limits) => cgroups?.cgroupFor(run.plugin.key, limits),
+    };
+    const startedAt = performance.now();
+    try {
+      return await this.#parts.pool.run(runTask(run, place, settings));
+    } catch (thrown) {
+      cgroups?.kill(run.plugin.key);
+      const durationMs = Math.round(performance.now() - startedAt);
+      return this.#notStarted(run, `its runner died: ${reasonOf(thrown)}`, durationMs);
+    }
+  }
+
+  /** The outcome of a run that came to nothing before or beside the plugin itself; its run metric is written here. */
+  #notStarted({ plugin, trigger }: Run, reason: string, durationMs = 0): RunOutcome {
+    const { namespace, name, repo } = plugin.definition;
+    const { settings, lane, log } = this.#parts;
+    const fields = { namespace, plugin: name };
+    const problem = `plugin ${name} could not be run: ${reason}`;
+    log.warn(fields, problem);
+    const outcome = notStarted(NOT_EXECUTED, problem, durationMs);
+    const document = runMetric({ pluginName: name, repo, trigger }, outcome, {
+      database: settings.databasePrefix + namespace,
+      host: settings.host,
+    });
+    const position = lane.tryWrite({ namespace, document, awaited: false });
+    if (position === undefined) log.warn(fields, `no room in the ring for the run metric of ${plugin.key}`);
+    return outcome;
+  }
+}
