@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { processesIn } from '../../src/shared/cgroup-processes.js';
@@ -116,9 +116,17 @@ test('a killed agent leaves cgroups with what runs in them, and its next start e
   const pid = await waitUntil('it runs', () => processesIn(folder())[0]);
   await first.kill('SIGKILL');
   assert.ok(isAlive(pid));
+  // Of another agent that is gone, and of one that runs: of this test.
+  const [gone, other] = [
+    join(root, `agent-0123456789ab-${first.pid}`),
+    join(root, `agent-0123456789ab-${process.pid}`),
+  ];
+  for (const path of [gone, join(gone, 'plugin:a:b'), other]) mkdirSync(path);
   const second = await AgentProcess.start(t, { folder: first.folder, registry: { [NAMESPACE]: [] }, runner });
   await waitUntil('what ran is ended', () => !isAlive(pid));
-  assert.equal(foldersIn(join(root, foldersIn(root)[0] ?? '')).length, 0);
+  assert.deepEqual([existsSync(gone), existsSync(other)], [false, true]);
+  const [left] = foldersIn(root).filter((name) => name.endsWith(`-${second.pid}`));
+  assert.deepEqual(foldersIn(join(root, left ?? 'missing')), []);
   assert.equal(await second.kill('SIGTERM'), 0);
 });
 

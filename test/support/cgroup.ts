@@ -24,7 +24,7 @@ export function testCgroup(test: Pick<TestContext, 'after'>): string {
 /** Removes what an agent left that was killed; its log says where that is. */
 export async function removeCgroupsNamedIn(log: string): Promise<void> {
   for (const [, folder = ''] of log.matchAll(
-    /plugins run in cgroups below ([^,"\s]+\/agent-[0-9a-f]{12})/g,
+    /plugins run in cgroups below ([^,"\s]+\/agent-[0-9a-f]{12}-\d+)/g,
   )) {
     killProcesses(folder);
     await removeCgroup(folder);

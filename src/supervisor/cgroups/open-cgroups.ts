@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, readdirSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { CodedError, reasonOf } from '../../shared/coded-error.js';
+import { CodedError, codeOf, reasonOf } from '../../shared/coded-error.js';
 import type { Log } from '../../shared/log.js';
 import { enableControllers, moveBack } from './controllers.js';
 import { isCgroup, ownCgroup } from './own-cgroup.js';
-import { makeCgroup, PluginCgroups, removeCgroup } from './plugin-cgroups.js';
+import { makeCgroup, PluginCgroups, removeCgroup, removeEmptyCgroup } from './plugin-cgroups.js';
 
 /** The cgroups of an agent that is up. */
 export interface OpenCgroups {
@@ -28,8 +29,9 @@ export async function openCgroups(
   if (setting === 'off') return undefined;
   try {
     const parent = parentOf(setting);
-    const base = join(parent, `agent-${createHash('sha256').update(rundir).digest('hex').slice(0, 12)}`);
-    await removeCgroup(base);
+    const agent = createHash('sha256').update(`${hostname()}\0${rundir}`).digest('hex').slice(0, 12);
+    await removeLeftovers(parent, agent);
+    const base = join(parent, `agent-${agent}-${process.pid}`);
     mkdirSync(base);
     const controllers = enableControllers(parent, base);
     const having = controllers.length === 0 ? 'without controllers' : `with ${controllers.join(', ')}`;
@@ -42,6 +44,27 @@ export async function openCgroups(
     else
       log.error({}, `${sentence}; change [runner] cgroup, or give the agent's user the right to write there`);
     return undefined;
+  }
+}
+
+const BASE = /^agent-([0-9a-f]{12})-(\d+)$/;
+
+/** Ends and removes what a killed agent of the same name left; of others that are gone only what is empty. */
+async function removeLeftovers(parent: string, agent: string): Promise<void> {
+  for (const name of readdirSync(parent)) {
+    const [, owner, pid] = BASE.exec(name) ?? [];
+    if (owner === undefined) continue;
+    if (owner === agent) await removeCgroup(join(parent, name));
+    else if (!isThere(Number(pid))) removeEmptyCgroup(join(parent, name));
+  }
+}
+
+function isThere(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) !== 'ESRCH';
   }
 }
 

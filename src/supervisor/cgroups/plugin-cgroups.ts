@@ -122,6 +122,19 @@ export async function removeCgroup(folder: string, isWanted: () => boolean = () 
   }
 }
 
+/** Removes a cgroup and those in it, as far as there are no processes in them and nobody minds. */
+export function removeEmptyCgroup(folder: string): void {
+  try {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      if (entry.isDirectory()) rmdirSync(join(folder, entry.name));
+    }
+    rmdirSync(folder);
+  } catch (error) {
+    // In use, gone already, or somebody else's.
+    if (codeOf(error) === undefined) throw error;
+  }
+}
+
 function settingsOf(
   { memory, processes, cpus }: PluginLimits,
   controllers: readonly CgroupController[],
