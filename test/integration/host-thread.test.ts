@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { InspectorThreads } from '../../src/supervisor/host/inspector-threads.js';
+import { Inspections } from '../../src/workers/host/inspections.js';
+import { warnings } from '../../src/workers/host/warnings.js';
 import { HostThreadUnderTest } from '../support/host-thread-under-test.js';
 import { HungMount, NO_HUNG_MOUNT } from '../support/hung-mount.js';
+import { recordingLog } from '../support/recording-log.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const warningsOf = ({ lines }: HostThreadUnderTest, pattern: RegExp) =>
@@ -97,14 +102,33 @@ describe('file systems that hang', { skip: NO_HUNG_MOUNT }, () => {
     assert.ok(host.values('fs.files.rw', one.path).length < host.values('fs.files.rw', other.path).length);
   });
 
-  it('beyond a bound are left out, and those on devices still are measured', async (t) => {
+  it('beyond a bound are left out, and what has answered before still is looked at', async (t) => {
+    const folder = temporaryFolder(t);
+    const { log, lines } = recordingLog();
+    const threads = new InspectorThreads(log);
+    t.after(() => threads.close());
+    const inspections = new Inspections({
+      timeoutMs: 100,
+      startInspector: (port) => threads.start(port),
+      warn: warnings(log),
+    });
+    const look = async (...paths: readonly string[]) => {
+      const jobs = paths.map((path) => ({ kind: 'mount', path, readOnly: false }) as const);
+      const results = await inspections.inspect(jobs);
+      return results.map((result) => (typeof result === 'string' ? result : 'answered'));
+    };
+    // A busy machine may need longer than the time-out: then it is looked at again.
+    await waitUntil('the folder answers', async () => (await look(folder))[0] === 'answered');
     const hung = Array.from({ length: 10 }, (_, place) => new HungMount(t, String(place)));
-    const host = new HostThreadUnderTest(t, { collect: ['FS'], fileSystemTimeoutMs: 50 });
-    host.setPlan({ intervals: { FS: 0.2 } });
-    await waitUntil('there are rounds', () => host.values('kernel.files.max').length >= 2);
-    const told = hung.filter(({ path }) => host.values('fs.files.rw', path).length > 0);
-    assert.equal(told.length, 8);
-    assert.ok(warningsOf(host, /8 file systems do not answer/) > 0);
+    const paths = hung.map(({ path }) => path);
+    const expected = [...Array<string>(8).fill('stuck'), 'untried', 'untried'];
+    assert.deepEqual(await look(...paths), expected);
+    await waitUntil('it answers all the same', async () => (await look(folder))[0] === 'answered');
+    assert.deepEqual(await look('/nowhere', ...paths), ['untried', ...expected]);
+    assert.equal(lines.filter(({ message }) => /^8 file systems do not answer/.test(message)).length, 1);
+    hung[0]?.answer();
+    await waitUntil('there is room again', async () => (await look('/nowhere'))[0] === 'answered');
+    inspections.close();
   });
 
   it('do not keep the thread from ending', async (t) => {

@@ -44,7 +44,8 @@ export class HostMeter {
           type,
           context: { places, settings, inspect, warn },
           send: (round) => this.#send(type, round),
-          onFailure: (thrown) => warn(`${type.type} could not be measured: ${reasonOf(thrown)}`),
+          onFailure: (thrown) =>
+            warn(`${type.type} could not be measured: ${reasonOf(thrown)}`, { about: type.type }),
         }),
     );
   }

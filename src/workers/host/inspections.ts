@@ -21,6 +21,11 @@ export interface InspectionsOptions {
 
 /** Threads that hang at the same time; each holds some memory until its file answers. */
 const STUCK_MAX = 8;
+/** Beyond, what has answered before is still looked at: local disks, while a server with a hundred mounts is away. */
+const STUCK_MAX_OF_KNOWN = 12;
+
+/** Of what has answered before; more are forgotten and count as new. */
+const ANSWERED_MAX = 10_000;
 
 /** A busy machine takes a while to start a thread, which is not the file system's fault. */
 const START_TIMEOUT_MS = 30_000;
@@ -34,6 +39,8 @@ export class Inspections {
   readonly #options: InspectionsOptions;
   /** What threads hang at, by the key of the job. */
   readonly #stuck = new Set<string>();
+  /** What has answered when it was looked at last. */
+  readonly #answered = new Set<string>();
   readonly #ports = new Set<MessagePort>();
   #isClosed = false;
 
@@ -48,8 +55,8 @@ export class Inspections {
       const next = jobs[results.length];
       if (next === undefined) break;
       if (this.#stuck.has(keyOf(next))) results.push('stuck');
-      else if (this.#stuck.size >= STUCK_MAX) results.push(this.#untried(next));
-      else results.push(...(await this.#runThread(this.#untilStuck(jobs.slice(results.length)))));
+      else if (!this.#mayTry(next)) results.push(this.#untried(next));
+      else results.push(...(await this.#runThread(this.#firstToTry(jobs.slice(results.length)))));
     }
     return results;
   }
@@ -60,15 +67,22 @@ export class Inspections {
     for (const port of this.#ports) port.close();
   }
 
-  /** The jobs up to the next one that is known to hang. */
-  #untilStuck(jobs: readonly InspectorJob[]): readonly InspectorJob[] {
-    const end = jobs.findIndex((job) => this.#stuck.has(keyOf(job)));
+  #mayTry(job: InspectorJob): boolean {
+    const key = keyOf(job);
+    if (this.#stuck.has(key)) return false;
+    return this.#stuck.size < (this.#answered.has(key) ? STUCK_MAX_OF_KNOWN : STUCK_MAX);
+  }
+
+  /** The jobs up to the next one that is not tried. */
+  #firstToTry(jobs: readonly InspectorJob[]): readonly InspectorJob[] {
+    const end = jobs.findIndex((job) => !this.#mayTry(job));
     return end < 0 ? jobs : jobs.slice(0, end);
   }
 
   #untried(job: InspectorJob): InspectionResult {
     this.#options.warn(
-      `${STUCK_MAX} file systems do not answer; ${pathOf(job)} and others behind it are not looked at until one does`,
+      `${this.#stuck.size} file systems do not answer; ${pathOf(job)}, and others that have not answered yet, are not looked at until one does`,
+      { about: 'too many that do not answer' },
     );
     return 'untried';
   }
@@ -95,6 +109,7 @@ export class Inspections {
       port.postMessage(jobs);
     });
     port.removeAllListeners();
+    for (const job of jobs.slice(0, results.length)) this.#noteAnswer(job);
     const next = jobs[results.length];
     if (next !== undefined && isLeft) {
       this.#leave(port, next);
@@ -105,12 +120,19 @@ export class Inspections {
     return [...results, ...jobs.slice(results.length).map((): InspectionResult => 'untried')];
   }
 
+  #noteAnswer(job: InspectorJob): void {
+    if (this.#answered.size >= ANSWERED_MAX) this.#answered.clear();
+    this.#answered.add(keyOf(job));
+  }
+
   /** The first word that comes now, or the end of the thread, says that the file answers again. */
   #leave(port: MessagePort, job: InspectorJob): void {
     const key = keyOf(job);
     this.#stuck.add(key);
+    this.#answered.delete(key);
     this.#options.warn(
       `${pathOf(job)} does not answer within ${this.#options.timeoutMs / 1000} s; it is not looked at again until it does`,
+      { about: key },
     );
     const back = (): void => {
       this.#stuck.delete(key);

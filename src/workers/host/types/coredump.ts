@@ -16,7 +16,9 @@ export const hostType: HostType<SeenFiles> = {
     if (result === undefined || typeof result === 'string' || result.kind !== 'cores') {
       return { points: [], state: previous ?? new Set() };
     }
-    if (result.problem !== undefined) warn(`the folder of core dumps cannot be read: ${result.problem}`);
+    if (result.problem !== undefined) {
+      warn(`the folder of core dumps cannot be read: ${result.problem}`, { about: 'core dumps' });
+    }
     const fresh = result.cores.filter(({ file }) => previous?.has(file) !== true);
     const services = new Set(fresh.map(({ service }) => service));
     const points = Array.from(services, (service) => ({

@@ -29,7 +29,9 @@ function mountPoints(
   const tags = { mount: path };
   if (result === 'stuck') return [{ name: 'fs.files.rw', value: 0, tags }];
   if (result === undefined || result === 'untried' || result.kind !== 'mount') return [];
-  if (result.problem !== undefined) warn(`file system ${path} cannot be used: ${result.problem}`);
+  if (result.problem !== undefined) {
+    warn(`file system ${path} cannot be used: ${result.problem}`, { about: `file system ${path}` });
+  }
   return [
     ...(result.usage === undefined ? [] : usagePoints(result.usage, tags)),
     { name: 'fs.files.rw', value: result.usable ? 1 : 0, tags },

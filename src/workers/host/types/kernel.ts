@@ -32,7 +32,7 @@ function readOrWarn(
   try {
     return readLogins(path, kinds, previous);
   } catch (thrown) {
-    warn(`logins are not told: ${reasonOf(thrown)}`);
+    warn(`logins are not told: ${reasonOf(thrown)}`, { about: path });
     return { records: [], position: previous };
   }
 }

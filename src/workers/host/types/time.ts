@@ -23,7 +23,10 @@ export const hostType: HostType<TimeState> = {
     if (offsets.length === 0) {
       const reason =
         problems.length > 0 ? problems.join('; ') : 'all have asked to be left alone for an hour';
-      warn(`none of the NTP servers (${settings.ntpServers.join(', ')}) says the time: ${reason}`, HOUR_MS);
+      warn(`none of the NTP servers (${settings.ntpServers.join(', ')}) says the time: ${reason}`, {
+        about: 'NTP servers',
+        everyMs: HOUR_MS,
+      });
       return { points: [], state: avoided };
     }
     return { points: [{ name: 'time.offset', value: Number(median(offsets).toFixed(6)) }], state: avoided };
