@@ -1,22 +1,19 @@
 /** How late runs begin when a whole agent has many plugins: from when each was due to the start of its process. */
-import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AgentProcess, type RegistryItem } from '../support/agent-process.js';
+import { AgentProcess } from '../support/agent-process.js';
 import { note, say } from './figures.js';
+import { layOutPlugins, registryOf } from './laid-out-plugins.js';
 import { cpuSeconds, residentMiB } from './process-usage.js';
 import { quantile } from './quantile.js';
 
-const NAMESPACES = 10;
 /** Runs of the first seconds are those of a start. */
 const WARM_UP_SECONDS = 5;
 /** What the measurement before has left in line may take so long; a line that never ends is what is measured. */
 const DRAIN_SECONDS = 20;
 const SCRIPT = '#!/bin/sh\necho \'[{"name":"up","value":1}]\'\n';
-const COMMIT = '5'.repeat(40);
-const VERSION = `${COMMIT.slice(0, 12)}-00000000`;
 
 interface Listed {
   readonly interval: number;
@@ -39,7 +36,7 @@ export async function benchLateness(
     chmodSync(folder, 0o755);
     const afterwards: (() => unknown)[] = [];
     try {
-      for (let index = 0; index < count; index += 1) layOut(folder, index);
+      layOutPlugins(folder, count, SCRIPT);
       const [first = 10, ...others] = intervals;
       const agent = await AgentProcess.start(
         { after: (release: () => unknown) => void afterwards.push(release) },
@@ -95,39 +92,4 @@ async function listed(agent: AgentProcess): Promise<readonly Listed[]> {
 
 function skippedOf(plugins: readonly Listed[]): number {
   return plugins.reduce((sum, { skipped }) => sum + skipped, 0);
-}
-
-function registryOf(count: number, interval: number): Record<string, RegistryItem[]> {
-  const registry: Record<string, RegistryItem[]> = {};
-  for (let index = 0; index < count; index += 1) {
-    const items = registry[namespaceOf(index)] ?? [];
-    registry[namespaceOf(index)] = items;
-    items.push({
-      measurement_type: 'PLUGIN',
-      name: `PLUGIN.p${index}`,
-      git: addressOf(index),
-      interval: String(interval),
-    });
-  }
-  return registry;
-}
-
-/** Puts a plugin where the agent looks for those of an earlier life: 5,000 clones would take longer than the rest. */
-function layOut(folder: string, index: number): void {
-  const namespaceFolder = join(folder, 'plugins', namespaceOf(index));
-  const versionFolder = join(namespaceFolder, `.p${index}`, VERSION);
-  mkdirSync(join(versionFolder, '.git'), { recursive: true });
-  writeFileSync(join(versionFolder, 'plugin'), SCRIPT, { mode: 0o755 });
-  const sha256 = createHash('sha256').update(SCRIPT).digest('hex');
-  const version = { commit: COMMIT, address: addressOf(index), sha256 };
-  writeFileSync(join(versionFolder, '.git', 'agent-version.json'), JSON.stringify(version));
-  symlinkSync(join(`.p${index}`, VERSION), join(namespaceFolder, `p${index}`));
-}
-
-function namespaceOf(index: number): string {
-  return `n${index % NAMESPACES}.bench`;
-}
-
-function addressOf(index: number): string {
-  return `https://git.invalid/bench/p${index}.git`;
 }

@@ -4,8 +4,7 @@
  * Arguments, if any, are the parts to measure instead of all; their figures are added to the file. A part that fails is
  * said, the others are measured all the same, and the exit status is 1.
  */
-import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,6 +23,7 @@ import { metricsBody } from './metrics-body.js';
 import type { LoadResult } from './post-load.js';
 import { cpuSeconds, residentMiB } from './process-usage.js';
 import { benchRunBounds } from './run-bounds.js';
+import { benchRunRate } from './run-rate.js';
 
 const LOAD_SECONDS = Number(process.env.BENCH_SECONDS ?? 5);
 const BACKLOG_MIB = Number(process.env.BENCH_BACKLOG_MIB ?? 1024);
@@ -37,7 +37,7 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
   start: withNsqd(benchStart),
   idle: withNsqd(benchIdle),
   posts: withNsqd(benchPosts),
-  runs: withNsqd(benchRuns),
+  runs: withNsqd((nsqd) => benchRunRate(nsqd, LOAD_SECONDS)),
   plugins: withNsqd(benchThousandPlugins),
   bounds: benchRunBounds,
   lateness: withNsqd((nsqd) => benchLateness(nsqd, LATENESS_PLUGINS, [10, 60], LATENESS_SECONDS)),
@@ -129,32 +129,6 @@ async function benchPosts(nsqd: string): Promise<void> {
   await agent.stop();
 }
 
-/** Runs as fast as they go: 200 plugins of one second each, which is more than two cores can do with Node's spawn. */
-async function benchRuns(nsqd: string): Promise<void> {
-  for (const [kind, plugin] of [
-    ['compiled', compiledPlugin()],
-    ['shell', shellPlugin()],
-  ] as const) {
-    say(`runs of a ${kind} plugin`);
-    const agent = await BenchAgent.start(nsqd, await copies(`run-${kind}`, plugin, 200, 1));
-    await allInstalled(agent, 200);
-    const before = { runs: await endedRuns(agent), cpu: cpuSeconds(agent.pid), at: performance.now() };
-    await sleep(LOAD_SECONDS * 1000);
-    const runs = (await endedRuns(agent)) - before.runs;
-    note(
-      `runs of a ${kind} plugin, 200 due every second`,
-      (runs * 1000) / (performance.now() - before.at),
-      'runs/s',
-    );
-    note(
-      `CPU time of a ${kind} plugin's run, its own included`,
-      ((cpuSeconds(agent.pid) - before.cpu) * 1000) / runs,
-      'ms',
-    );
-    await agent.stop();
-  }
-}
-
 async function benchThousandPlugins(nsqd: string): Promise<void> {
   say('1,000 plugins at 10 s');
   const agent = await BenchAgent.start(nsqd, await copies('thousand', shellPlugin(), 1000, 10));
@@ -241,16 +215,4 @@ function item(name: string, git: string, interval: number): RegistryItem {
 
 function shellPlugin(): string {
   return '#!/bin/sh\necho \'[{"name":"up","value":1}]\'\n';
-}
-
-/** The least that a process can be: a static program that writes a metric. */
-function compiledPlugin(): Buffer {
-  const source = join(folder, 'plugin.c');
-  const program = join(folder, 'plugin');
-  writeFileSync(
-    source,
-    '#include <unistd.h>\nint main(void){static const char m[]="[{\\"name\\":\\"up\\",\\"value\\":1}]\\n";return write(1,m,sizeof m-1)<0;}\n',
-  );
-  execFileSync('cc', ['-O2', '-static', '-o', program, source]);
-  return readFileSync(program);
 }
