@@ -371,6 +371,11 @@ const YAML_MISTAKES: readonly (readonly [string, string, RegExp])[] = [
     /^main\.yaml:5: "key" must be text/,
   ],
   [
+    'a value with a byte 0',
+    'pipeline:\n  outputs:\n    - name: x\n      match: y\n      key: "a\\0b"\n',
+    /^main\.yaml:5: "key" must be text/,
+  ],
+  [
     'a list of lists',
     'pipeline:\n  outputs:\n    - name: x\n      match: y\n      key: [[a]]\n',
     /^main\.yaml:5: "key" must be text/,
@@ -399,6 +404,12 @@ test('a YAML file that unfolds to billions of nodes, or is nested too deep, is r
     problems(t, { 'main.yaml': '['.repeat(100_000) }).join('\n'),
     /^main\.yaml: ?.*not valid YAML/,
   );
+});
+
+test('more grace than a stop of the agent may take is cut, with a warning', (t) => {
+  const { service, warnings } = read(t, { 'main.conf': `[SERVICE]\n    Grace 60\n${OUTPUT}` });
+  assert.equal(service.graceMs, 30_000);
+  assert.match(warnings.join('\n'), /main\.conf:1: \[SERVICE\] Grace is taken as 30 s/);
 });
 
 test('all mistakes of all files are named in one message, each with its file and line', (t) => {

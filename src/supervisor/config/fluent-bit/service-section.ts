@@ -30,10 +30,9 @@ export const DEFAULT_SERVICE: Service = {
 
 type NumberKey = 'flushMs' | 'graceMs' | 'retryBaseMs' | 'retryCapMs';
 
-/** `Grace` is part of what a stop of the agent may take. */
 const NUMBER_KEYS: Readonly<Record<string, { property: NumberKey; least: number; most: number }>> = {
   flush: { property: 'flushMs', least: 0.01, most: 3600 },
-  grace: { property: 'graceMs', least: 0, most: 30 },
+  grace: { property: 'graceMs', least: 0, most: 86_400 },
   'scheduler.base': { property: 'retryBaseMs', least: 0.01, most: 86_400 },
   'scheduler.cap': { property: 'retryCapMs', least: 0.01, most: 86_400 },
 };
@@ -60,8 +59,19 @@ export function readServiceSections(
     else if (value !== '') service = withKey(service, name, value, place, notes);
   }
   warnOfIgnored(ignored, notes);
+  service = withinStop(service, sections, notes);
   if (service.retryBaseMs > service.retryCapMs) return { ...service, retryCapMs: service.retryBaseMs };
   return service;
+}
+
+/** `Grace` is part of what a stop of the agent may take. */
+const GRACE_MAX_MS = 30_000;
+
+function withinStop(service: Service, [first]: readonly Section[], notes: Notes): Service {
+  if (service.graceMs <= GRACE_MAX_MS || first === undefined) return service;
+  const sentence = `[SERVICE] Grace is taken as ${GRACE_MAX_MS / 1000} s: a stop of this agent may take no longer`;
+  notes.warn(first.place, sentence);
+  return { ...service, graceMs: GRACE_MAX_MS };
 }
 
 function withKey(service: Service, name: string, value: string, place: Place, notes: Notes): Service {

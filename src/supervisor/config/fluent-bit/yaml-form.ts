@@ -192,7 +192,9 @@ class YamlReader {
     const scalar = this.#resolve(node);
     if (scalar === null || scalar === undefined) return '';
     if (!isScalar(scalar)) return undefined;
-    return scalar.value === null ? '' : String(scalar.value).trim();
+    const text = scalar.value === null ? '' : String(scalar.value).trim();
+    // Text of C ends there.
+    return text.includes('\0') ? undefined : text;
   }
 
   #refuse(node: unknown, sentence: string): void {
