@@ -14,6 +14,7 @@ import { startNsqd } from '../support/nsqd.js';
 import { waitUntil } from '../support/wait-until.js';
 import { BenchAgent } from './bench-agent.js';
 import { benchBacklog, benchOutage, benchSpoolModes } from './delivery.js';
+import { benchEngine, benchManyRuns } from './engine.js';
 import { addFigures, note, say, writeFigures } from './figures.js';
 import { benchGoOutputs } from './go-output.js';
 import { benchHost } from './host.js';
@@ -30,6 +31,9 @@ const BACKLOG_MIB = Number(process.env.BENCH_BACKLOG_MIB ?? 1024);
 const GO_SECONDS = Number(process.env.BENCH_GO_SECONDS ?? 2);
 const HOST_SECONDS = Number(process.env.BENCH_HOST_SECONDS ?? 40);
 const OUTAGE_POINTS_A_SECOND = Number(process.env.BENCH_OUTAGE_RATE ?? 5000);
+const ENGINE_RUNS = Number(process.env.BENCH_ENGINE_RUNS ?? 500);
+/** 100,000 take two minutes. */
+const MANY_RUNS = Number(process.env.BENCH_MANY_RUNS ?? 10_000);
 const LATENESS_PLUGINS = (process.env.BENCH_LATENESS_PLUGINS ?? '500,5000').split(',').map(Number);
 const LATENESS_SECONDS = Number(process.env.BENCH_LATENESS_SECONDS ?? 10);
 
@@ -39,6 +43,8 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
   posts: withNsqd(benchPosts),
   runs: withNsqd((nsqd) => benchRunRate(nsqd, LOAD_SECONDS)),
   plugins: withNsqd(benchThousandPlugins),
+  engine: () => benchEngine(ENGINE_RUNS),
+  'many-runs': () => benchManyRuns(MANY_RUNS),
   bounds: benchRunBounds,
   lateness: withNsqd((nsqd) => benchLateness(nsqd, LATENESS_PLUGINS, [10, 60], LATENESS_SECONDS)),
   spool: () => benchSpoolModes(LOAD_SECONDS),
