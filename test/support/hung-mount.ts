@@ -45,9 +45,10 @@ function mountUnserved(path: string): number {
   throw new Error(`could not mount ${path}: error ${koffi.errno()}`);
 }
 
+/** The device first: from then on nothing hangs there any more, unmounting included. */
 function unmount(path: string, device: number): void {
-  koffi.load('libc.so.6').func('int umount2(const char *, int)')(path, MNT_DETACH);
   closeSync(device);
+  koffi.load('libc.so.6').func('int umount2(const char *, int)')(path, MNT_DETACH);
 }
 
 function whyNot(): string | false {
