@@ -233,6 +233,7 @@ test('the result of a failed run is an answer, not an error', async (t) => {
     value: 3,
     exitCode: 3,
     durationMs: 20,
+    usage: { userMs: 1, systemMs: 2, maxRssBytes: 4096 },
     points: 0,
     badMetrics: 0,
     problem: 'exit code 3',

@@ -235,6 +235,10 @@ export const runAnswer = z.strictObject({
   signal: z.string().optional(),
   durationMs: z.number(),
   latenessMs: z.number().optional(),
+  usage: z
+    .strictObject({ userMs: z.number(), systemMs: z.number(), maxRssBytes: z.number().optional() })
+    .optional()
+    .meta({ description: 'processor time and memory that it took up, where that is known' }),
   points: z.int().meta({ description: "the plugin's own points that were sent" }),
   badMetrics: z.int(),
   problem: z.string().optional(),
