@@ -1,11 +1,12 @@
 /** What starting a process costs, ours beside others, in one go. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PROJECT_ROOT } from '../support/project-root.js';
 import { note, say } from './figures.js';
+import { buildLeastPlugin, buildSpawnLimit } from './least-plugin.js';
 
 const AT_ONCE = 16;
 const ROUNDS = 3;
@@ -28,7 +29,7 @@ interface Contestant {
 /** @param runs of each contestant and round, of a static program that prints one metric */
 export async function benchEngine(runs: number): Promise<void> {
   withFolder((folder) => {
-    const program = buildPlugin(folder);
+    const program = buildLeastPlugin(folder);
     const contestants = contestantsFor(folder, program);
     const best = new Map<string, Result>();
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -53,7 +54,7 @@ export async function benchEngine(runs: number): Promise<void> {
 export async function benchManyRuns(runs: number): Promise<void> {
   withFolder((folder) => {
     say(`${runs} runs, what they leave behind`);
-    const result = measure([process.execPath, ENGINE, 'posix_spawn'], buildPlugin(folder), runs);
+    const result = measure([process.execPath, ENGINE, 'posix_spawn'], buildLeastPlugin(folder), runs);
     note(`descriptors more after ${runs} runs`, result.moreDescriptors ?? 0, 'descriptors');
     note(`zombies after ${runs} runs`, result.zombies ?? 0, 'processes');
     note(`such runs`, runs / result.seconds, 'runs/s');
@@ -72,8 +73,7 @@ function withFolder(work: (folder: string) => void): void {
 }
 
 function contestantsFor(folder: string, program: string): readonly Contestant[] {
-  const limit = join(folder, 'spawn-limit');
-  execFileSync('cc', ['-O2', '-o', limit, join(SOURCES, 'spawn-limit.c')]);
+  const limit = buildSpawnLimit(folder);
   const ours = (engine: string, ...more: readonly string[]) => ({ engine, more });
   const node = [
     { name: 'posix_spawn engine', ...ours('posix_spawn') },
@@ -106,16 +106,4 @@ function measure([file = '', ...args]: readonly string[], program: string, runs:
     ? args.map((argument) => (argument === RUNS_HERE ? String(runs) : argument))
     : [...args, program, String(runs), String(AT_ONCE)];
   return JSON.parse(execFileSync(file, given, { encoding: 'utf8' }));
-}
-
-/** The least that a plugin can be. */
-function buildPlugin(folder: string): string {
-  const source = join(folder, 'plugin.c');
-  const program = join(folder, 'plugin');
-  writeFileSync(
-    source,
-    '#include <unistd.h>\nint main(void){static const char m[]="[{\\"name\\":\\"up\\",\\"value\\":1}]\\n";return write(1,m,sizeof m-1)<0;}\n',
-  );
-  execFileSync('cc', ['-O2', '-static', '-o', program, source]);
-  return program;
 }

@@ -25,6 +25,7 @@ import type { LoadResult } from './post-load.js';
 import { cpuSeconds, residentMiB } from './process-usage.js';
 import { benchRunBounds } from './run-bounds.js';
 import { benchRunRate } from './run-rate.js';
+import { benchTelegraf } from './telegraf.js';
 
 const LOAD_SECONDS = Number(process.env.BENCH_SECONDS ?? 5);
 const BACKLOG_MIB = Number(process.env.BENCH_BACKLOG_MIB ?? 1024);
@@ -34,6 +35,7 @@ const OUTAGE_POINTS_A_SECOND = Number(process.env.BENCH_OUTAGE_RATE ?? 5000);
 const ENGINE_RUNS = Number(process.env.BENCH_ENGINE_RUNS ?? 500);
 /** 100,000 take two minutes. */
 const MANY_RUNS = Number(process.env.BENCH_MANY_RUNS ?? 10_000);
+const TELEGRAF_RATES = (process.env.BENCH_TELEGRAF_RATES ?? '700,1500').split(',').map(Number);
 const LATENESS_PLUGINS = (process.env.BENCH_LATENESS_PLUGINS ?? '500,5000').split(',').map(Number);
 const LATENESS_SECONDS = Number(process.env.BENCH_LATENESS_SECONDS ?? 10);
 
@@ -45,6 +47,7 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
   plugins: withNsqd(benchThousandPlugins),
   engine: () => benchEngine(ENGINE_RUNS),
   'many-runs': () => benchManyRuns(MANY_RUNS),
+  telegraf: withNsqd((nsqd) => benchTelegraf(nsqd, TELEGRAF_RATES, LOAD_SECONDS)),
   bounds: benchRunBounds,
   lateness: withNsqd((nsqd) => benchLateness(nsqd, LATENESS_PLUGINS, [10, 60], LATENESS_SECONDS)),
   spool: () => benchSpoolModes(LOAD_SECONDS),

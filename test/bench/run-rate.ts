@@ -1,13 +1,14 @@
 /** How many runs a second an agent can do, and what each of them costs. */
-import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AgentProcess } from '../support/agent-process.js';
 import { waitUntil } from '../support/wait-until.js';
+import { endedRuns } from './ended-runs.js';
 import { note, say } from './figures.js';
 import { layOutPlugins, registryOf } from './laid-out-plugins.js';
+import { buildLeastPlugin } from './least-plugin.js';
 import { cpuSeconds } from './process-usage.js';
 
 /** Each is due every second: more than a small machine can do, so that there is always one to run. */
@@ -16,7 +17,7 @@ const WARM_UP_MS = 3000;
 
 /** Runs as fast as they go, of the least that a process can be and of a shell script. */
 export async function benchRunRate(nsqd: string, seconds: number): Promise<void> {
-  await measure(nsqd, 'compiled', compiledPlugin, seconds);
+  await measure(nsqd, 'compiled', (folder) => readFileSync(buildLeastPlugin(folder)), seconds);
   await measure(nsqd, 'shell', () => '#!/bin/sh\necho \'[{"name":"up","value":1}]\'\n', seconds);
 }
 
@@ -55,21 +56,4 @@ async function measure(
     for (const release of afterwards.reverse()) await release();
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-async function endedRuns(agent: AgentProcess): Promise<number> {
-  const { runs } = (await agent.call('/me/status')).body as { runs: { ok: number; failed: number } };
-  return runs.ok + runs.failed;
-}
-
-/** The least that a process can be: a static program that writes a metric. */
-function compiledPlugin(folder: string): Buffer {
-  const source = join(folder, 'plugin.c');
-  const program = join(folder, 'plugin');
-  writeFileSync(
-    source,
-    '#include <unistd.h>\nint main(void){static const char m[]="[{\\"name\\":\\"up\\",\\"value\\":1}]\\n";return write(1,m,sizeof m-1)<0;}\n',
-  );
-  execFileSync('cc', ['-O2', '-static', '-o', program, source]);
-  return readFileSync(program);
 }
