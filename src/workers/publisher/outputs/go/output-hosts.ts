@@ -1,5 +1,7 @@
 import type { Log } from '../../../../shared/log.js';
-import { type HostClient, RESTART_PAUSES, type RestartPauses, SharedHost } from './shared-host.js';
+import type { HostClient } from './host-client.js';
+import { RESTART_PAUSES, type RestartPauses } from './restart-pauses.js';
+import { SharedHost } from './shared-host.js';
 
 /** The place of an instance in the host of its library. */
 export interface Seat {
