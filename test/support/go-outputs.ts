@@ -15,7 +15,7 @@ import { testCacheFolder } from './nsq-program.js';
 import { PROJECT_ROOT } from './project-root.js';
 
 /** Packages of `test/go-outputs`, each an output plugin. */
-export type GoOutputName = 'behaves' | 'noctx' | 'exits';
+export type GoOutputName = 'behaves' | 'noctx' | 'exits' | 'strains';
 
 const SOURCES = join(PROJECT_ROOT, 'test', 'go-outputs');
 

@@ -23,12 +23,27 @@ export interface PluginLibrary {
   readonly unregister: Call<[Address]> | undefined;
 }
 
-/** Plugins that call C libraries of their own want a stack as threads have it. Bytes; what is not used costs nothing. */
-const CALL_STACK_BYTES = 8 * 1024 * 1024;
+/**
+ * Koffi does not call on the stack of the thread but on one of its own, taken from a pool, so that the next call on the
+ * same thread has another. Go can live with that (Fluent Bit calls on the stacks of coroutines): it does not find the
+ * stack pointer within the bounds of the thread, so it takes 32 KB below it for its runtime (`callbackUpdateSystemStack`,
+ * anew with each call), twice what the runtime has where it makes threads itself; goroutines have stacks apart, and C
+ * that a plugin calls may go as deep as there is memory, and back to Go from there. Only a panic that nobody recovers
+ * takes the runtime to the stack of the thread's first call, where its words may get lost: the process ends either way,
+ * and `crash-report.ts` finds the place in the trace.
+ */
+const CALLS = {
+  /** As threads have it, for C libraries that plugins call. Bytes; what is not used costs nothing. */
+  async_stack_size: 8 * 1024 * 1024,
+  /** Stacks that are kept, as many as koffi lets; those of more calls at once are made and given back each time. */
+  resident_async_pools: 32,
+  /** Koffi throws when it has more; an instance has at most as many as it has workers. */
+  max_async_calls: 4096,
+};
 
 /** Call before anything is loaded. */
 export function prepareCalls(): void {
-  koffi.config({ async_stack_size: CALL_STACK_BYTES });
+  koffi.config(CALLS);
 }
 
 /**
