@@ -14,7 +14,7 @@ const document = readFileSync(file);
 const perFlush = Number(events);
 
 prepareCalls();
-const library = loadPluginLibrary(path);
+const library = await loadPluginLibrary(path);
 await library.register(newDefinition());
 let flushed = 0;
 let begun = 0;

@@ -80,10 +80,7 @@ test(
     assert.equal(byName.get('good')?.state, 'running');
     assert.equal(byName.get('good')?.library, builtGoOutput('behaves'));
     assert.equal(byName.get('good')?.deliveredPoints, 300);
-    assert.match(
-      String(byName.get('panics')?.lastError),
-      /its process ended: .*panic: (?:the plugin panics|in main\.)/,
-    );
+    assert.match(String(byName.get('panics')?.lastError), /its process ended: .*panic: the plugin panics/);
     assert.match(String(byName.get('dies')?.lastError), /exit code 3/);
     assert.ok(body.outputs[2].chunks.retry >= 1);
     const { text } = await httpRequest(agent.socketPath, '/metrics');

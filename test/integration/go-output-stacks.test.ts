@@ -31,3 +31,19 @@ test(
     assert.equal(go.secured.length, 4 * CHUNKS);
   },
 );
+
+test(
+  'a panic among the flushes of many threads is reported with its words, each time',
+  options,
+  async (t) => {
+    const go = new GoFeeds(
+      t,
+      upTo(4).map(() => ({ workers: 3, properties: { panic_on: '12' } })),
+    );
+    for (const value of upTo(150)) go.take([value], `n${value}.shop`);
+    await waitUntil('all are settled', () => go.secured.length === 600, 120_000);
+    const ends = go.said('it is started again in');
+    assert.ok(ends.length >= 10, `${ends.length} ends`);
+    for (const { message } of ends) assert.match(message, /panic: the plugin panics as it was told/);
+  },
+);

@@ -53,7 +53,7 @@ export class OutputHost {
 
   async #load(path: string): Promise<void> {
     try {
-      const library = loadPluginLibrary(path);
+      const library = await loadPluginLibrary(path);
       this.#registered = await register(library);
       const { name, description } = readDefinition(this.#registered.definition);
       this.#send({ type: 'loaded', name: name ?? '', description: description ?? '' });

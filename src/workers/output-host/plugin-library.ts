@@ -1,6 +1,7 @@
 import koffi from 'koffi';
 import { reasonOf } from '../../shared/coded-error.js';
 import { elfProblem } from './elf-header.js';
+import { forgetThreads } from './go-threads.js';
 import type { Address } from './plugin-memory.js';
 
 /** A call into the library, on a thread of its own: this one goes on meanwhile. */
@@ -24,13 +25,11 @@ export interface PluginLibrary {
 }
 
 /**
- * Koffi does not call on the stack of the thread but on one of its own, taken from a pool, so that the next call on the
- * same thread has another. Go can live with that (Fluent Bit calls on the stacks of coroutines): it does not find the
- * stack pointer within the bounds of the thread, so it takes 32 KB below it for its runtime (`callbackUpdateSystemStack`,
- * anew with each call), twice what the runtime has where it makes threads itself; goroutines have stacks apart, and C
- * that a plugin calls may go as deep as there is memory, and back to Go from there. Only a panic that nobody recovers
- * takes the runtime to the stack of the thread's first call, where its words may get lost: the process ends either way,
- * and `crash-report.ts` finds the place in the trace.
+ * Koffi does not call on the stack of the thread but on one of its own, taken from a pool. Go can live with that (Fluent
+ * Bit calls on the stacks of coroutines): it does not find the stack pointer within the bounds of the thread, so it takes
+ * 32 KB below it for its runtime (`callbackUpdateSystemStack`, anew with each call), twice what the runtime has where it
+ * makes threads itself; goroutines have stacks apart, and C that a plugin calls may go as deep as there is memory, and
+ * back to Go from there. For what a thread remembers of earlier calls see `forgetThreads`.
  */
 const CALLS = {
   /** As threads have it, for C libraries that plugins call. Bytes; what is not used costs nothing. */
@@ -47,10 +46,10 @@ export function prepareCalls(): void {
 }
 
 /**
- * Loads a shared object into this process, for good.
+ * Loads a shared object into this process, for good; a Go runtime is up when it comes back.
  * @throws Error with a sentence for an operator
  */
-export function loadPluginLibrary(path: string): PluginLibrary {
+export async function loadPluginLibrary(path: string): Promise<PluginLibrary> {
   const library = open(path);
   const find = (name: string, result: string, types: readonly string[]) => bind(library, name, result, types);
   const flushCtx = find('FLBPluginFlushCtx', 'int', ['uintptr_t', 'const void *', 'int', 'const char *']);
@@ -65,6 +64,7 @@ export function loadPluginLibrary(path: string): PluginLibrary {
   if (!register || !init || missing.length > 0) {
     throw new Error(`it does not export ${missing.join(' and ')}, so it is no Golang output plugin`);
   }
+  await forgetThreads(library);
   const exitInstance = find('FLBPluginExitCtx', 'int', ['uintptr_t']);
   return {
     preRegister: find('FLBPluginPreRegister', 'int', ['int']),

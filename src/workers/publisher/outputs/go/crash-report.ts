@@ -9,8 +9,8 @@ const REASON_MOST = 300;
 const REASONS = [/^panic: .*$/m, /^SIG[A-Z]+: .*$/m, /^fatal error: .*$/m, /^runtime: .*$/m];
 
 /**
- * The function that panicked, in a trace. A panic that nobody recovers may end with an error of the runtime in place of
- * its own words: the runtime goes back to the stack of the thread's first call, and calls have stacks of their own here.
+ * The function that panicked, in a trace. Where `forgetThreads` of the host finds nothing to set (a library whose symbols
+ * are hidden), a panic may end with an error of the runtime in place of its own words.
  */
 const PANICKED = /^panic\(.*\n.*\n(\S+)\(.*\n\s+(\S+)/m;
 
