@@ -15,7 +15,8 @@ import { layOutPlugins, registryOf } from './laid-out-plugins.js';
 import { buildLeastPlugin, buildSpawnLimit } from './least-plugin.js';
 import { cpuSeconds, residentMiB } from './process-usage.js';
 
-const WARM_UP_MS = 4000;
+/** Till what Node.js compiles is compiled. */
+const WARM_UP_MS = 8000;
 const LIMIT_RUNS = 1500;
 const LIMIT_ROUNDS = 3;
 const AT_ONCE = '16';
