@@ -16,8 +16,11 @@ const WORKER_FILE = new URL('../../workers/runner/worker.js', import.meta.url).h
 /** A worker looks after this many tasks at once; most of their time is waiting for a child. */
 const TASKS_PER_WORKER = 4096;
 
-/** With this many tasks in every worker another worker is started, as long as there may be more. */
-const TASKS_BEFORE_NEXT_WORKER = 8;
+/**
+ * With this many tasks in every worker another worker is started, as long as there may be more. Starting a process blocks
+ * its thread until the program is loaded, so that all threads have to work before all places (four for each) are taken.
+ */
+const TASKS_BEFORE_NEXT_WORKER = 4;
 
 /** A busy machine takes a while to start a thread; one that hangs is ended all the same. */
 const LOAD_TIMEOUT_MS = 5_000;

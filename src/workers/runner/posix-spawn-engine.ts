@@ -39,8 +39,9 @@ export class PosixSpawnEngine implements ProcessEngine {
       const stderr = openPipe(this.#library);
       pipes.push(stderr);
       const pid = this.#spawn(request, stdout, stderr);
-      request.bound?.(pid);
       const child = this.#watch.add(pid, [stdout.readEnd, stderr.readEnd]);
+      // Last, as the kernel allows it only when the process has wholly become its user's, a moment after the start.
+      request.bound?.(pid);
       return { type: 'started', process: startedProcess(child, request) };
     } catch (error) {
       if (codeOf(error) === 'rights-lost') this.#rightsLost(reasonOf(error));

@@ -15,8 +15,8 @@ const CPU_GRACE_SECONDS = 1;
 export type LimitedRun = Pick<RunTask, 'limits' | 'user'>;
 
 /** A busy machine may take some milliseconds. */
-const DENIALS_MAX = 20;
-const DENIAL_WAIT_MS = 0.2;
+const DENIALS_MAX = 40;
+const DENIAL_WAIT_MS = 0.1;
 const NOBODY_WAKES = new Int32Array(new SharedArrayBuffer(4));
 
 const NO_CORE: ResourceBounds = { soft: 0, hard: 0 };
