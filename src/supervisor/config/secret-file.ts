@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readFileSync, type Stats, statSync } from 'node:fs';
-import { codeOf, reasonOf } from '../../shared/coded-error.js';
+import { readProblem } from './read-problem.js';
 
 const BYTES_MAX = 65_536;
 
@@ -66,18 +66,5 @@ function readSmallFile(file: string): FileReading & { readonly stats?: Stats } {
     }
   } catch (error) {
     return refused(readProblem(error));
-  }
-}
-
-function readProblem(error: unknown): string {
-  switch (codeOf(error)) {
-    case 'ENOENT':
-    case 'ENOTDIR':
-      return 'there is no such file';
-    case 'EACCES':
-    case 'EPERM':
-      return `the user with id ${process.getuid?.()} may not read it`;
-    default:
-      return `cannot be read: ${reasonOf(error)}`;
   }
 }

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
-import { codeOf, reasonOf } from '../../../shared/coded-error.js';
+import { readProblem } from '../read-problem.js';
 
 /** A file that was read, or why it was not. */
 export type TextReading =
@@ -59,17 +59,4 @@ function firstBadLine(bytes: Buffer): number | undefined {
 
 function refuse(sentence: string): TextReading {
   return { kind: 'problem', sentence };
-}
-
-function readProblem(error: unknown): string {
-  switch (codeOf(error)) {
-    case 'ENOENT':
-    case 'ENOTDIR':
-      return 'there is no such file';
-    case 'EACCES':
-    case 'EPERM':
-      return `the user with id ${process.getuid?.()} may not read it`;
-    default:
-      return `cannot be read: ${reasonOf(error)}`;
-  }
 }
