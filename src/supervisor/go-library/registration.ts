@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { LibraryRegistration, ProbeMessage } from '../../shared/library-registration.js';
+import { passedVariables } from '../../shared/output-host/passed-variables.js';
 import { signalGroup } from '../../shared/process-group.js';
 
 /** What a library registers, or why it does not, in words that go on behind "the library …: ". */
@@ -31,7 +32,7 @@ export function askRegistration(path: string, timeOutMs = TIME_OUT_MS): Promise<
       detached: true,
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       cwd: '/',
-      env: probeEnvironment(process.env),
+      env: passedVariables(process.env),
     });
     let stderr = '';
     let answer: RegistrationOutcome | undefined;
@@ -68,22 +69,6 @@ export function askRegistration(path: string, timeOutMs = TIME_OUT_MS): Promise<
       child.once('close', finish);
     });
   });
-}
-
-const PASSED_VARIABLES = [
-  'PATH',
-  'HOME',
-  'LANG',
-  'TZ',
-  'TMPDIR',
-  'SSL_CERT_FILE',
-  'SSL_CERT_DIR',
-  'LD_LIBRARY_PATH',
-];
-
-/** Like the clean one that the library's host process has; where its libraries are is no secret. */
-function probeEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(PASSED_VARIABLES.map((name) => [name, environment[name]]));
 }
 
 function failed(sentence: string): RegistrationOutcome {

@@ -5,21 +5,10 @@ import spawn from 'cross-spawn';
 import { reasonOf } from '../../../../shared/coded-error.js';
 import { FrameReader, frame } from '../../../../shared/output-host/frames.js';
 import type { FromOutputHost, ToOutputHost } from '../../../../shared/output-host/messages.js';
+import { passedVariables } from '../../../../shared/output-host/passed-variables.js';
 import { PluginLines } from './plugin-lines.js';
 
 const HOST_FILE = fileURLToPath(new URL('../../../output-host/main.js', import.meta.url));
-
-/** Passed on from the agent's own environment; all else is left out. */
-const PASSED_ON = [
-  'PATH',
-  'HOME',
-  'LANG',
-  'TZ',
-  'TMPDIR',
-  'SSL_CERT_FILE',
-  'SSL_CERT_DIR',
-  'LD_LIBRARY_PATH',
-];
 
 /** How long the pipes of a process that is gone may still bring something; a child of its own may hold them open. */
 const PIPES_PATIENCE_MS = 500;
@@ -114,9 +103,5 @@ export class HostProcess {
 }
 
 function environmentOf({ callsAtOnce, environment }: HostProcessOptions): Record<string, string> {
-  const passedOn = PASSED_ON.flatMap((name) => {
-    const value = process.env[name];
-    return value === undefined ? [] : [[name, value] as const];
-  });
-  return { ...Object.fromEntries(passedOn), UV_THREADPOOL_SIZE: String(callsAtOnce), ...environment };
+  return { ...passedVariables(process.env), UV_THREADPOOL_SIZE: String(callsAtOnce), ...environment };
 }
