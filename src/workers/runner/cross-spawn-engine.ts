@@ -22,6 +22,7 @@ async function start(request: ProcessRequest): Promise<ProcessStart> {
   const problem = programProblem(request.file, request.folder);
   if (problem !== undefined) return { type: 'failed', ...problem, isShortage: false };
   try {
+    const startedAt = performance.now();
     const child = spawn(request.file, [...request.args], {
       cwd: request.folder,
       // Node adds its own NODE_V8_COVERAGE to any environment that does not name it.
@@ -32,7 +33,7 @@ async function start(request: ProcessRequest): Promise<ProcessStart> {
     });
     if (child.pid !== undefined) {
       request.bound?.(child.pid);
-      return { type: 'started', process: startedProcess(child, child.pid, request) };
+      return { type: 'started', process: startedProcess(child, child.pid, request, startedAt) };
     }
     const [error] = await once(child, 'error');
     return { type: 'failed', ...startProblem(error, request) };
@@ -41,7 +42,12 @@ async function start(request: ProcessRequest): Promise<ProcessStart> {
   }
 }
 
-function startedProcess(child: ChildProcess, pid: number, request: ProcessRequest): StartedProcess {
+function startedProcess(
+  child: ChildProcess,
+  pid: number,
+  request: ProcessRequest,
+  startedAt: number,
+): StartedProcess {
   const { stdout, stderr } = child;
   if (stdout === null || stderr === null) throw new Error(`process ${pid} has no output to read`);
   const { environment, user } = request;
@@ -61,6 +67,7 @@ function startedProcess(child: ChildProcess, pid: number, request: ProcessReques
   });
   return {
     pid,
+    startedAt,
     exited,
     outputsEnded: Promise.all([closed(stdout), closed(stderr)]).then(() => undefined),
     listen: (listener) => {

@@ -73,7 +73,8 @@ async function startAndFollow(task: RunTask, runner: Runner): Promise<RunOutcome
   const { start, waitedMs } = await startPatiently(runner.engine, request, task.timeoutMs, (problem) =>
     logShortage(problem, runner),
   );
-  const latenessMs = task.dueAtMs === undefined ? undefined : Math.max(0, Date.now() - task.dueAtMs);
+  const latenessMs =
+    task.dueAtMs === undefined ? undefined : Math.max(0, Math.round(Date.now() - task.dueAtMs));
   const outcome =
     start.type === 'failed'
       ? notStarted(start.value, couldNotBeStarted(task, start.problem), Math.round(waitedMs))

@@ -38,11 +38,12 @@ export class PosixSpawnEngine implements ProcessEngine {
       pipes.push(stdout);
       const stderr = openPipe(this.#library);
       pipes.push(stderr);
+      const startedAt = performance.now();
       const pid = this.#spawn(request, stdout, stderr);
       const child = this.#watch.add(pid, [stdout.readEnd, stderr.readEnd]);
       // Last, as the kernel allows it only when the process has wholly become its user's, a moment after the start.
       request.bound?.(pid);
-      return { type: 'started', process: startedProcess(child, request) };
+      return { type: 'started', process: startedProcess(child, request, startedAt) };
     } catch (error) {
       if (codeOf(error) === 'rights-lost') this.#rightsLost(reasonOf(error));
       for (const { readEnd } of pipes) closeDescriptor(this.#library, readEnd);
@@ -70,9 +71,14 @@ function identityOf({ uid, gid, groups }: PluginUser) {
   return { uid, gid, groups };
 }
 
-function startedProcess(child: WatchedChild, { folder, environment, user }: ProcessRequest): StartedProcess {
+function startedProcess(
+  child: WatchedChild,
+  { folder, environment, user }: ProcessRequest,
+  startedAt: number,
+): StartedProcess {
   return {
     pid: child.pid,
+    startedAt,
     exited: child.exited,
     outputsEnded: child.outputsEnded,
     listen: (listener) => child.listen(listener),

@@ -36,7 +36,6 @@ const KILL_EFFECT_MS = 5000;
 
 /** Reads what a process prints until it is gone, and ends it when it takes too long or prints too much. */
 export async function followProcess(process: StartedProcess, limits: ProcessLimits): Promise<ProcessEnd> {
-  const startedAt = performance.now();
   const stdout = new BoundedOutput(limits.maxOutputBytes);
   const stderr = new OutputTail();
   const ending = new ProcessEnding(process, limits);
@@ -50,7 +49,7 @@ export async function followProcess(process: StartedProcess, limits: ProcessLimi
   });
 
   const exit = await Promise.race([process.exited, ending.inVain]);
-  const durationMs = Math.round(performance.now() - startedAt);
+  const durationMs = Math.round(performance.now() - process.startedAt);
   ending.finish();
   const endedItself = ending.begunBy === undefined && exit?.signal === undefined;
   const isOver = (await endsSoon(process.outputsEnded)) && endedItself;

@@ -34,6 +34,8 @@ export interface OutputListener {
 /** A running process, leader of a session and a process group of its own, its stdin empty. */
 export interface StartedProcess {
   readonly pid: number;
+  /** On the clock of `performance.now()`: before its program began, as it may be over when the start comes back. */
+  readonly startedAt: number;
   /** When the process itself is gone. What it left behind in its group has got a SIGKILL by then. */
   readonly exited: Promise<ProcessExit>;
   /** When stdout and stderr are at their ends, or were closed here. */
