@@ -10,6 +10,9 @@ import { PluginLines } from './plugin-lines.js';
 
 const HOST_FILE = fileURLToPath(new URL('../../../output-host/main.js', import.meta.url));
 
+/** Go collects garbage less often than by itself (100): decoding takes a fifth less processor time, for some memory. */
+const GARBAGE_PERCENT = '400';
+
 /** How long the pipes of a process that is gone may still bring something; a child of its own may hold them open. */
 const PIPES_PATIENCE_MS = 500;
 
@@ -103,5 +106,10 @@ export class HostProcess {
 }
 
 function environmentOf({ callsAtOnce, environment }: HostProcessOptions): Record<string, string> {
-  return { ...passedVariables(process.env), UV_THREADPOOL_SIZE: String(callsAtOnce), ...environment };
+  return {
+    ...passedVariables(process.env),
+    UV_THREADPOOL_SIZE: String(callsAtOnce),
+    GOGC: GARBAGE_PERCENT,
+    ...environment,
+  };
 }
