@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { OutputStatus } from '../../src/shared/output-status.js';
 import { type AgentOptions, AgentProcess } from '../support/agent-process.js';
+import type { ListedOutput } from '../support/answer-body.js';
 import type { CleanUp } from '../support/clean-up.js';
 import type { SmallDisk } from '../support/small-disk.js';
 import type { EndOfAgent, StampPlugins } from './stamp-plugins.js';
@@ -80,7 +80,7 @@ export class MortalAgent {
     this.#end = undefined;
   }
 
-  async outputStatus(): Promise<OutputStatus> {
+  async outputStatus(): Promise<ListedOutput> {
     return this.#process.outputStatus();
   }
 

@@ -64,8 +64,8 @@ describe('an agent', () => {
         .documents()
         .flatMap(({ database, points }) =>
           points
-            .filter(({ measurement }: { measurement: string }) => measurement === name)
-            .map(({ fields }: { fields: { value: number } }) => [database, fields.value]),
+            .filter(({ measurement }) => measurement === name)
+            .map(({ fields }) => [database, fields.value]),
         );
     await waitUntil('the port is told', () => sent(`PORT.test.${open}`).length > 0);
     assert.deepEqual(sent(`PORT.test.${open}`), [['cache.shop', 1]]);
@@ -74,9 +74,9 @@ describe('an agent', () => {
     assert.match(body.problems.join(), /cache\.shop PORT\.bad: port "ssh"/);
     agent.changeRegistry({ 'cache.shop': [], 'web.shop': [process_] });
     await waitUntil('the processes are told', () => sent('PROC.node.procnum').length > 0);
-    const [[database, count]] = sent('PROC.node.procnum');
+    const [database, count] = sent('PROC.node.procnum')[0] ?? [];
     assert.equal(database, 'web.shop');
-    assert.ok(count >= 2, 'this test and the agent');
+    assert.ok(Number(count) >= 2, 'this test and the agent');
   });
 
   it('measures nothing before the registry has answered', async (t) => {
@@ -144,12 +144,7 @@ describe('PORT', () => {
       host: 'collect = ["PORT"]',
     });
     await waitUntil('both are told', () => agent.documents().length > 0);
-    const values = agent
-      .documents()[0]
-      .points.map(({ measurement, fields }: { measurement: string; fields: { value: number } }) => [
-        measurement,
-        fields.value,
-      ]);
+    const values = agent.documents()[0]?.points.map(({ measurement, fields }) => [measurement, fields.value]);
     assert.deepEqual(values, [
       ['PORT.full', 0],
       ['PORT.open', 1],

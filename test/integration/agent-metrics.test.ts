@@ -63,8 +63,8 @@ test('points posted are accepted and delivered, in /metrics, in /me/status and a
 
   const status = (await agent.call('/me/status')).body;
   assert.deepEqual(status.posts, { accepted: sizes.length, points, refused: 1 });
-  assert.equal(status.outputs[0].acceptedPoints, points);
-  assert.equal(status.outputs[0].deliveredPoints, points);
+  assert.equal(status.outputs?.[0]?.acceptedPoints, points);
+  assert.equal(status.outputs?.[0]?.deliveredPoints, points);
   assert.equal(value('agent_info', { version: status.version, host: hostname() }), 1);
   assert.equal(value('agent_start_time_seconds'), Date.parse(status.startedAt) / 1000);
 

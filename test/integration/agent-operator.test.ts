@@ -54,7 +54,7 @@ test('with the tables of a LodaStack file, registry and nsqd away, it starts, wa
   });
   const status = await agent.call('/me/status');
   assert.equal(status.status, 200);
-  assert.match(status.body.registry.problem, /refuses connections/);
+  assert.match(status.body.registry.problem ?? '', /refuses connections/);
   assert.equal(count(agent.stderr, /\[trace\] and \[member\]/), 1);
   assert.equal(count(agent.stderr, /ntpserver/), 1);
   assert.equal((await agent.call('/update')).status, 502);
@@ -235,7 +235,7 @@ test('a plugin that cannot be noted as disabled is disabled until the agent ends
   writeFileSync(state, 'in the way');
   const answer = await agent.call(`/plugins/disable?ns=web.shop&repo=${encodeURIComponent(repo)}`);
   assert.equal(answer.body.ok, false);
-  assert.match(answer.body.error.message, /is disabled, but only until the agent ends/);
+  assert.match(answer.body.error?.message ?? '', /is disabled, but only until the agent ends/);
   assert.equal((await agent.call('/plugins/list')).body.plugins[0].enabled, false);
 });
 

@@ -129,7 +129,7 @@ path = "${path}"`,
     );
     return statuses.every(({ deliveredPoints }) => deliveredPoints === 1);
   });
-  assert.equal(agent.documents()[0].points[0].fields.value, 42);
+  assert.equal(agent.documents()[0]?.points[0]?.fields.value, 42);
   assert.equal(JSON.parse(readFileSync(path, 'utf8')).points[0].fields.value, 42);
   assert.equal((await nsqd.messages('copy.web.shop')).length, 1);
 });

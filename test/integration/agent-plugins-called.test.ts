@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { Answer } from '../support/agent-process.js';
+import type { Body } from '../support/answer-body.js';
 import { commitTo } from '../support/git-repository.js';
 import {
   callPlugin,
@@ -31,7 +31,7 @@ test('a plugin that only runs on demand may print anything; a list of metrics is
     pluginItem(name, repositories.make(name, script), '0'),
   );
   const agent = await startWithPlugins(t, items);
-  const answers: Record<string, Answer['body']> = {};
+  const answers: Record<string, Body<'/plugins/run'>> = {};
   for (const { git = '', name = '' } of items)
     answers[name.slice(7)] = (await callPlugin(agent, 'run', git)).body;
   const brief = Object.entries(answers).map(([name, { status, value, points, badMetrics }]) => [
@@ -50,12 +50,12 @@ test('a plugin that only runs on demand may print anything; a list of metrics is
     ['mixed', 'ok', 0, 1, 1],
     ['failing', 'exit', 3, 0, 0],
   ]);
-  assert.equal(answers.text.stdout, 'all is well\n');
-  assert.equal(answers.failing.stdout, 'half\n');
-  assert.equal(answers.failing.stderr, 'why\n');
+  assert.equal(answers.text?.stdout, 'all is well\n');
+  assert.equal(answers.failing?.stdout, 'half\n');
+  assert.equal(answers.failing?.stderr, 'why\n');
   const names = (
     await waitUntil('all is sent', () => agent.documents().length === 9 && agent.documents())
-  ).map(({ points: [{ measurement, tags }] }) => `${measurement} ${tags.type ?? ''}`.trim());
+  ).map(({ points: [point] }) => `${point?.measurement} ${point?.tags.type ?? ''}`.trim());
   assert.deepEqual(names.filter((name) => name.startsWith('PLUGIN.')).sort(), [
     'PLUGIN.list.up',
     'PLUGIN.mixed.up',
@@ -86,18 +86,18 @@ test('a called run takes param and timeout, is alone, works while disabled, and 
   const hanging = callPlugin(agent, 'run', slow, '&timeout=2.5');
   await waitUntil('it runs', async () => (await listed(agent, 'slow')).running);
   const second = await callPlugin(agent, 'run', slow);
-  assert.deepEqual([second.status, second.body.error.code], [409, 'running']);
+  assert.deepEqual([second.status, second.body.error?.code], [409, 'running']);
   const { status, value, problem } = (await hanging).body;
   assert.deepEqual([status, value], ['timeout', 124]);
-  assert.match(problem, /plugin slow took longer than 2500 ms/);
+  assert.match(problem ?? '', /plugin slow took longer than 2500 ms/);
 
   const unknown = await callPlugin(agent, 'run', 'https://git.example.com/ops/unknown.git');
   assert.equal(unknown.status, 404);
-  assert.match(unknown.body.error.message, /the registry knows no plugin https:.*unknown\.git/);
+  assert.match(unknown.body.error?.message ?? '', /the registry knows no plugin https:.*unknown\.git/);
   const unfetched = await callPlugin(agent, 'run', missing);
   assert.equal(unfetched.status, 502);
   assert.match(
-    unfetched.body.error.message,
+    unfetched.body.error?.message ?? '',
     /web\.shop\/missing cannot be run: .*has no file "plugin" at its root/,
   );
 });
@@ -107,7 +107,7 @@ test('a called run never takes longer than maxtimeout, whatever the call says', 
   const agent = await startWithPlugins(t, [pluginItem('slow', slow, '0')], { runner: 'maxtimeout = 1' });
   const { status, problem } = (await callPlugin(agent, 'run', slow, '&timeout=300')).body;
   assert.equal(status, 'timeout');
-  assert.match(problem, /took longer than 1000 ms/);
+  assert.match(problem ?? '', /took longer than 1000 ms/);
 });
 
 test('an update leaves a run on the version that it began with; a broken version never gets in', async (t) => {
@@ -143,6 +143,6 @@ cat ./version
   commitTo(folder, { branch: 'release', plugin: '' });
   const broken = await callPlugin(agent, 'update', repo);
   assert.equal(broken.status, 502);
-  assert.match(broken.body.error.message, /"plugin" is an empty file/);
+  assert.match(broken.body.error?.message ?? '', /"plugin" is an empty file/);
   assert.equal((await callPlugin(agent, 'run', repo)).body.stdout, '3', 'the version before stays');
 });

@@ -13,6 +13,7 @@ import {
   plugins,
   pointsOf,
   startWithPlugins,
+  whenListed,
 } from '../support/plugin-item.js';
 import { isAlive } from '../support/processes.js';
 import { waitUntil } from '../support/wait-until.js';
@@ -85,7 +86,7 @@ test('a plugin that goes and comes back at once never runs twice at a time', asy
   agent.changeRegistry({ [NAMESPACE]: [] });
   await waitUntil('it is gone', async () => (await plugins(agent)).length === 0);
   agent.changeRegistry({ [NAMESPACE]: items });
-  await waitUntil('it is back', async () => (await listed(agent, 'stubborn'))?.state === 'ready');
+  await waitUntil('it is back', async () => (await whenListed(agent, 'stubborn'))?.state === 'ready');
   const second = await callPlugin(agent, 'run', stubborn, '&timeout=1');
   assert.equal(second.status, 409);
   assert.equal((await first).body.signal, 'SIGKILL');
@@ -110,7 +111,7 @@ test('a project belongs to each of its namespaces; a second one of its name in a
   ]);
   const { problems } = (await agent.call('/update')).body;
   assert.equal(problems.length, 1);
-  assert.match(problems[0], /^web\.shop PLUGIN\.other: two projects of the name disk in one namespace/);
+  assert.match(problems[0] ?? '', /^web\.shop PLUGIN\.other: two projects of the name disk in one namespace/);
   assert.equal(pointsOf(agent, 'plugin.other').length, 0);
 });
 
@@ -144,6 +145,6 @@ function databases(agent: AgentProcess): ReadonlySet<string> {
 }
 
 /** Two times of the same slot; the clocks they are reckoned from drift a little. */
-function isSamePhase(one: string, other: string): boolean {
+function isSamePhase(one = '', other = ''): boolean {
   return Math.abs(Date.parse(one) - Date.parse(other)) < 5000;
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { AgentProcess, type RegistryItem } from '../support/agent-process.js';
 import { makeRepository } from '../support/git-repository.js';
+import { listed, plugins } from '../support/plugin-item.js';
 import { RegistryServer } from '../support/registry-server.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { waitUntil } from '../support/wait-until.js';
@@ -42,14 +43,10 @@ function argumentsOf(agent: AgentProcess, name: string): string[] {
     .map(({ tags }) => tags.arguments ?? '');
 }
 
-async function pluginsOf(agent: AgentProcess) {
-  return (await agent.call('/plugins/list')).body.plugins;
-}
-
-async function untilReady(agent: AgentProcess, plugins: number): Promise<void> {
-  await waitUntil(`${plugins} plugins are ready`, async () => {
-    const list: { state: string }[] = await pluginsOf(agent);
-    return list.length === plugins && list.every(({ state }) => state === 'ready');
+async function untilReady(agent: AgentProcess, count: number): Promise<void> {
+  await waitUntil(`${count} plugins are ready`, async () => {
+    const list = await plugins(agent);
+    return list.length === count && list.every(({ state }) => state === 'ready');
   });
 }
 
@@ -61,7 +58,7 @@ test('a registry that is away at the first start is asked again until it answers
   assert.deepEqual((await agent.call('/me/ns')).body.namespaces, []);
   const update = await agent.call('/update');
   assert.equal(update.status, 502);
-  assert.match(update.body.error.message, /refuses connections; is the registry running there\?/);
+  assert.match(update.body.error?.message ?? '', /refuses connections; is the registry running there\?/);
   await registry.start();
   await waitUntil('it knows its namespace', async () => {
     const { namespaces } = (await agent.call('/me/ns')).body;
@@ -80,17 +77,17 @@ test('with the registry away at a restart the last known plugins run, and the di
   await untilReady(first, 2);
   const disable = await first.call(`/plugins/disable?ns=web.shop&repo=${encodeURIComponent(off)}`);
   assert.equal(disable.status, 200);
-  const inHours = (Date.parse(disable.body.enabledAgainAt) - Date.now()) / 3_600_000;
+  const inHours = (Date.parse(disable.body.enabledAgainAt ?? '') - Date.now()) / 3_600_000;
   assert.ok(inHours > 23.9 && inHours <= 24, String(inHours));
   await first.kill('SIGKILL');
   await registry.stop();
 
   const second = await AgentProcess.start(t, { ...options, folder: first.folder });
   await waitUntil('the other one runs', () => argumentsOf(second, 'on').length > 0);
-  const offNow = (await pluginsOf(second)).find(({ name }: { name: string }) => name === 'off');
-  assert.equal(offNow.enabled, false);
-  assert.equal(offNow.enabledAgainAt, disable.body.enabledAgainAt);
-  assert.equal(offNow.runs, 0);
+  const offNow = (await plugins(second)).find(({ name }) => name === 'off');
+  assert.equal(offNow?.enabled, false);
+  assert.equal(offNow?.enabledAgainAt, disable.body.enabledAgainAt);
+  assert.equal(offNow?.runs, 0);
   assert.deepEqual((await second.call('/me/ns')).body.namespaces, ['web.shop']);
   await second.kill('SIGTERM');
 
@@ -118,9 +115,7 @@ test('/update says what was added, changed and removed; what is unchanged keeps 
   });
   const agent = await AgentProcess.start(t, { registryAddress: registry.address, agent: FILE_PROTOCOL });
   await untilReady(agent, 3);
-  await waitUntil('all have run', async () =>
-    (await pluginsOf(agent)).every(({ runs }: { runs: number }) => runs > 0),
-  );
+  await waitUntil('all have run', async () => (await plugins(agent)).every(({ runs }) => runs > 0));
   assert.deepEqual((await agent.call('/update')).body, {
     ok: true,
     added: [],
@@ -130,8 +125,8 @@ test('/update says what was added, changed and removed; what is unchanged keeps 
     problems: [],
   });
   const phaseOf = async (name: string) => {
-    const listed = (await pluginsOf(agent)).find((plugin: { name: string }) => plugin.name === name);
-    return { phase: Date.parse(listed.nextRunAt) % 2000, runs: listed.runs };
+    const { nextRunAt = '', runs } = await listed(agent, name);
+    return { phase: Date.parse(nextRunAt) % 2000, runs };
   };
   const before = await phaseOf('same');
 
@@ -187,7 +182,7 @@ test('a registry that answers nonsense changes nothing, and is named in /update 
       const about = `${path} ${answer.body}: ${JSON.stringify(update.body)}`;
       if (path === '/api/v1/agent/ns') assert.equal(update.status, 502, about);
       else assert.match(update.body.problems.join(), /last known ones/, about);
-      assert.equal((await pluginsOf(agent)).length, 1, about);
+      assert.equal((await plugins(agent)).length, 1, about);
       assert.notEqual((await agent.call('/me/status')).body.registry.problem, undefined, about);
     }
   }
@@ -216,7 +211,7 @@ test('a registry document takes effect when it is replaced by renaming, edited i
   const agent = await AgentProcess.start(t, { registry: { 'web.shop': [item('one', one)] } });
   await untilReady(agent, 1);
   const file = join(agent.folder, 'registry.json');
-  const names = async () => (await pluginsOf(agent)).map(({ name }: { name: string }) => name).join();
+  const names = async () => (await plugins(agent)).map(({ name }) => name).join();
 
   writeFileSync(`${file}.new`, JSON.stringify({ 'web.shop': [item('one', one), item('two', two)] }));
   renameSync(`${file}.new`, file);
@@ -227,7 +222,7 @@ test('a registry document takes effect when it is replaced by renaming, edited i
   assert.equal(await names(), 'one,two');
   const update = await agent.call('/update');
   assert.equal(update.status, 502);
-  assert.match(update.body.error.message, /registry\.json is not JSON/);
+  assert.match(update.body.error?.message ?? '', /registry\.json is not JSON/);
 
   writeFileSync(file, JSON.stringify({ 'web.shop': [item('two', two)] }));
   await waitUntil('the corrected one counts', async () => (await names()) === 'two');

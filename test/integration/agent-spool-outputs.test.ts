@@ -142,7 +142,7 @@ buffersize = 200
   assert.deepEqual(ascending(new Set(await numbersAt(nsqd))), upTo(next));
   assert.deepEqual(ascending(new Set(endpoint.numbers)), upTo(next));
   const printed = [...agent.documents(), ...again.documents()];
-  const values = printed.flatMap(({ points }) => points).map(({ fields }) => fields.value);
+  const values = printed.flatMap(({ points }) => points).map(({ fields }) => Number(fields.value));
   assert.deepEqual(ascending(new Set(values)), upTo(next));
   assert.ok(readFileSync(archive, 'utf8').split('\n').length > 10);
 });

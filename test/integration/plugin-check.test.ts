@@ -15,21 +15,33 @@ interface Problem {
   readonly message: string;
 }
 
+interface Module {
+  readonly path: string;
+  readonly version: string;
+}
+
+/** What `--json` prints. */
+interface Found {
+  readonly ok: boolean;
+  readonly problems: readonly Problem[];
+  readonly symbols: { readonly exported: readonly string[] } | null;
+  readonly build: {
+    readonly goVersion: string;
+    readonly main: Module | null;
+    readonly modules: readonly Module[];
+    readonly settings: Readonly<Record<string, string>>;
+  } | null;
+  readonly registration: { readonly name: string; readonly events: string } | null;
+}
+
 /** What `--json` says, and the exit status. */
-async function jsonOf(t: TestContext, library: string, environment: NodeJS.ProcessEnv = {}) {
+async function jsonOf(t: TestContext, library: string, environment: NodeJS.ProcessEnv = {}): Promise<Found> {
   const { code, stdout, stderr } = await call(t, ['plugin', 'check', '--json', library], environment);
   assert.equal(stderr, '');
-  // biome-ignore lint/suspicious/noExplicitAny: a test looks into the answer freely
-  const found: any = JSON.parse(stdout);
-  const problems: readonly Problem[] = found.problems;
-  assert.equal(code, problems.length === 0 ? 0 : 1);
-  assert.equal(found.ok, problems.length === 0);
-  return {
-    problems,
-    symbols: found.symbols,
-    build: found.build,
-    registration: found.registration,
-  };
+  const found: Found = JSON.parse(stdout);
+  assert.equal(code, found.problems.length === 0 ? 0 : 1);
+  assert.equal(found.ok, found.problems.length === 0);
+  return found;
 }
 
 /** The only problem of a library. */
@@ -50,10 +62,10 @@ test('a plugin that Go has built is in order, line by line', { skip: goSkipReaso
   assert.match(stdout, /^ {2}ok +registers +"behaves" \(.+\), for logs$/m);
   assert.match(stdout, /^It can be used: Name behaves$/m);
   const found = await jsonOf(t, library);
-  assert.match(found.build.goVersion, /^go1\.\d+/);
-  assert.equal(found.build.settings['-buildmode'], 'c-shared');
-  assert.equal(found.registration.name, 'behaves');
-  assert.equal(found.registration.events, 'logs');
+  assert.match(found.build?.goVersion ?? '', /^go1\.\d+/);
+  assert.equal(found.build?.settings['-buildmode'], 'c-shared');
+  assert.equal(found.registration?.name, 'behaves');
+  assert.equal(found.registration?.events, 'logs');
 });
 
 test('a library that calls os.Exit when it is loaded does not register, and the check goes on', {
@@ -78,7 +90,7 @@ int FLBPluginExit(void) { return 1; }`;
     problems.map(({ message }) => / does not export (.*), which/.exec(message)?.[1]),
     ['FLBPluginRegister', 'FLBPluginFlushCtx or FLBPluginFlush'],
   );
-  assert.deepEqual(symbols.exported, ['FLBPluginInit', 'FLBPluginExit']);
+  assert.deepEqual(symbols?.exported, ['FLBPluginInit', 'FLBPluginExit']);
   assert.deepEqual([registration, build], [null, null]);
   assert.throws(() => readFileSync(witness), /ENOENT/);
 });
@@ -200,9 +212,9 @@ __attribute__((section(".go.buildinfo"), used)) static struct {
 } info = { "\\xff Go buildinf:", 8, 0, &version, &mod };`;
   const { build, problems } = await jsonOf(t, compile(temporaryFolder(t), 'out_old', source));
   assert.deepEqual(problems, []);
-  assert.equal(build.goVersion, 'go1.16.15');
-  assert.deepEqual(build.main, { path: 'example.com/old', version: 'v1.2.3' });
-  assert.deepEqual(build.modules, [{ path: 'example.com/b', version: 'v0.2.0' }]);
+  assert.equal(build?.goVersion, 'go1.16.15');
+  assert.deepEqual(build?.main, { path: 'example.com/old', version: 'v1.2.3' });
+  assert.deepEqual(build?.modules, [{ path: 'example.com/b', version: 'v0.2.0' }]);
 });
 
 const REFUSALS: readonly (readonly [string, string, RegExp])[] = [

@@ -3,11 +3,12 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { OutputStatus } from '../../src/shared/output-status.js';
+import type { Body, ListedOutput } from './answer-body.js';
 import { removeCgroupsNamedIn } from './cgroup.js';
 import { type HttpAnswer, httpRequest } from './http-request.js';
 import { PROJECT_ROOT } from './project-root.js';
 import { waitUntil } from './wait-until.js';
+import type { WrittenDocument } from './written-document.js';
 
 /** An item as the registry sends it. */
 export type RegistryItem = Readonly<Record<string, string>>;
@@ -36,11 +37,11 @@ export interface AgentOptions {
   readonly folder?: string;
 }
 
-export interface Answer {
+/** An answer of a path, which may have a query. */
+export interface Answer<Path extends string = string> {
   readonly status: number;
   readonly headers: HttpAnswer['headers'];
-  // biome-ignore lint/suspicious/noExplicitAny: a test looks into the answer freely
-  readonly body: any;
+  readonly body: Body<Path>;
 }
 
 /** A whole agent, started by its launcher as an operator would, in a folder of its own. */
@@ -50,7 +51,7 @@ export class AgentProcess {
   readonly #ended: Promise<number | null>;
   #stdout = '';
   #parsedUpTo = 0;
-  readonly #documents: unknown[] = [];
+  readonly #documents: WrittenDocument[] = [];
   #stderr = '';
 
   private constructor(folder: string, process: ChildProcess) {
@@ -115,8 +116,7 @@ export class AgentProcess {
   }
 
   /** The points documents that it wrote to stdout. */
-  // biome-ignore lint/suspicious/noExplicitAny: a test looks into the document freely
-  documents(): any[] {
+  documents(): readonly WrittenDocument[] {
     const end = this.#stdout.lastIndexOf('\n') + 1;
     const lines = this.#stdout.slice(this.#parsedUpTo, end).split('\n');
     this.#parsedUpTo = end;
@@ -125,7 +125,7 @@ export class AgentProcess {
   }
 
   /** Asks a path over the unix socket; with a body it is a POST. */
-  async call(path: string, body?: string | Buffer): Promise<Answer> {
+  async call<Path extends string>(path: Path, body?: string | Buffer): Promise<Answer<Path>> {
     const method = body === undefined ? 'GET' : 'POST';
     const { status, headers, text } = await httpRequest(this.socketPath, path, {
       method,
@@ -138,10 +138,10 @@ export class AgentProcess {
    * What `/me/status` says of the output of that alias; of the first when none is named. A busy publisher may leave a
    * question unanswered, and the outputs stand not in the status then: it is asked again.
    */
-  async outputStatus(alias?: string): Promise<OutputStatus> {
+  async outputStatus(alias?: string): Promise<ListedOutput> {
     const outputs = await waitUntil(
       'the publisher answers',
-      async (): Promise<readonly OutputStatus[] | undefined> => (await this.call('/me/status')).body.outputs,
+      async (): Promise<readonly ListedOutput[] | undefined> => (await this.call('/me/status')).body.outputs,
     );
     const found = outputs.find(({ output }) => alias === undefined || output === alias);
     if (!found) throw new Error(`no output ${alias} in ${JSON.stringify(outputs)}`);

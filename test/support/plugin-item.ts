@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type AgentOptions, AgentProcess, type Answer, type RegistryItem } from './agent-process.js';
+import type { ListedPlugin } from './answer-body.js';
 import { makeRepository, type RepositoryContent } from './git-repository.js';
 import { temporaryFolder } from './temporary-folder.js';
 import { waitUntil } from './wait-until.js';
+import type { WrittenPoint } from './written-document.js';
 
 /** A plugin of the registry, as its items come. */
 export function pluginItem(
@@ -52,32 +54,36 @@ export async function startWithPlugins(
 }
 
 /** What `/plugins/list` says. */
-export async function plugins(agent: AgentProcess): Promise<Answer['body'][]> {
+export async function plugins(agent: AgentProcess): Promise<readonly ListedPlugin[]> {
   return (await agent.call('/plugins/list')).body.plugins;
 }
 
-/** What `/plugins/list` says of one plugin. */
-export async function listed(agent: AgentProcess, project: string): Promise<Answer['body']> {
+/** What `/plugins/list` says of one plugin; undefined: nothing. */
+export async function whenListed(agent: AgentProcess, project: string): Promise<ListedPlugin | undefined> {
   return (await plugins(agent)).find((plugin) => plugin.project === project);
 }
 
-/** Calls `/plugins/<path>` for a plugin; `more` is the rest of the query, with `&` in front. */
-export function callPlugin(agent: AgentProcess, path: string, repo: string, more = ''): Promise<Answer> {
-  return agent.call(`/plugins/${path}?ns=${NAMESPACE}&repo=${encodeURIComponent(repo)}${more}`);
+/** What `/plugins/list` says of one plugin, which must be there. */
+export async function listed(agent: AgentProcess, project: string): Promise<ListedPlugin> {
+  const found = await whenListed(agent, project);
+  if (!found) throw new Error(`${project} is not in /plugins/list`);
+  return found;
 }
 
-/** A point as it stands in a document. */
-export interface WrittenPoint {
-  readonly measurement: string;
-  readonly timestamp: number;
-  readonly tags: Readonly<Record<string, string>>;
-  readonly fields: Readonly<Record<string, unknown>>;
+/** Calls `/plugins/<path>` for a plugin; `more` is the rest of the query, with `&` in front. */
+export function callPlugin<Path extends 'run' | 'update' | 'enable' | 'disable'>(
+  agent: AgentProcess,
+  path: Path,
+  repo: string,
+  more = '',
+): Promise<Answer<`/plugins/${Path}?${string}`>> {
+  return agent.call(`/plugins/${path}?ns=${NAMESPACE}&repo=${encodeURIComponent(repo)}${more}`);
 }
 
 /** The points of a measurement that an agent wrote to stdout so far. */
 export function pointsOf(agent: AgentProcess, measurement: string): WrittenPoint[] {
   return agent
     .documents()
-    .flatMap(({ points }: { points: WrittenPoint[] }) => points)
+    .flatMap(({ points }) => points)
     .filter((point) => point.measurement === measurement);
 }
