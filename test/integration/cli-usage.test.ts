@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { call, makeSetting } from '../support/command-line.js';
+import { call, makeSetting, startCall } from '../support/command-line.js';
 import { PROJECT_ROOT } from '../support/project-root.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
@@ -129,6 +129,20 @@ test('check says what would run and makes nothing', async (context) => {
   assert.match(stdout, new RegExp(`points to +the file ${folder}/out/points`));
   const left = spawnSync('ls', [folder], { encoding: 'utf8' }).stdout.trim().split('\n');
   assert.deepEqual(left, ['agent.toml', 'out', 'registry.json']);
+});
+
+test('check and start warn of variables that set no key, and go on', async (context) => {
+  const { file } = makeSetting(context);
+  const environment = { AGENT_LISTEN: '127.0.0.1:7' };
+  const { code, stderr } = await call(context, ['check', '-f', file], environment);
+  assert.equal(code, 0, stderr);
+  assert.match(
+    stderr,
+    /^agent: warning: these variables set no key: AGENT_LISTEN; those that do are AGENT_<T/m,
+  );
+  const agent = startCall(context, ['start', '-f', file], environment);
+  const text = await agent.says(/running with pid/);
+  assert.equal(text.match(/WARNING +these variables set no key: AGENT_LISTEN;/g)?.length, 1, text);
 });
 
 test('check warns of a registry file that is not there', async (context) => {

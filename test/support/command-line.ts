@@ -39,7 +39,8 @@ export function startCall(
 ): Call {
   const child = spawn(LAUNCHER, words, {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...environment },
+    // The tests' own variable would be one that sets nothing.
+    env: { ...process.env, AGENT_TEST_CACHE: undefined, ...environment },
   });
   let stdout = '';
   let stderr = '';

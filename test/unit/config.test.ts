@@ -164,15 +164,44 @@ test('variables go before the file, read as the type of their key', (t) => {
     AGENT_LOG_LOGLEVEL: 'Error',
     AGENT_NAMESPACE: 'not ours',
     AGENTS_LOG_X: 'not ours',
-    AGENT_LOG: 'not ours',
   };
-  const { config } = load(t, '[output]\nservers = "wrong, but not asked"\n', { environment });
+  const { config, warnings } = load(t, '[output]\nservers = "wrong, but not asked"\n', { environment });
   assert.equal(config.agent.registryaddr, 'https://other');
   assert.deepEqual(config.output.servers, ['a:1', 'b:2']);
   assert.equal(config.output.buffersize, 7);
   assert.equal(config.runner.grace, 0.5);
   assert.equal(config.runner.allowroot, true);
   assert.equal(config.log.loglevel, 'error');
+  assert.deepEqual(warnings, []);
+});
+
+test('variables that look like settings and set nothing are named in one warning, without their values', (t) => {
+  const environment = {
+    AGENT_AGENT_REGISTRYADDR: 'https://r',
+    AGENT_LISTEN: 's3cret',
+    AGENT_LGO_LOGLEVEL: 's3cret',
+    AGENT_LOG: 's3cret',
+    'AGENT_\u001b[31m': 's3cret',
+    AGENT_COLOUR: 'for plugins',
+    // What a plugin of another agent inherits.
+    AGENT_PLUGIN: 'disk',
+    AGENT_STATE: '/var/lib/agent/state',
+    AGENT_NOHUP: '1',
+  };
+  const { warnings } = load(t, '[runner]\nenvironment = ["AGENT_COLOUR"]\n', { environment });
+  assert.deepEqual(warnings, [
+    'these variables set no key: AGENT_LISTEN, AGENT_LGO_LOGLEVEL, AGENT_LOG, AGENT_\\x1b[31m; ' +
+      'those that do are AGENT_<TABLE>_<KEY>, like AGENT_LOG_LOGLEVEL',
+  ]);
+});
+
+test('of very many variables that set nothing the first are named', (t) => {
+  const strange = Array.from({ length: 22 }, (_, number) => [`AGENT_X${number}_Y`, '']);
+  const environment = { AGENT_AGENT_REGISTRYADDR: 'https://r', ...Object.fromEntries(strange) };
+  assert.match(
+    load(t, '', { environment }).warnings.join('\n'),
+    /AGENT_X18_Y, AGENT_X19_Y and 2 more; those/,
+  );
 });
 
 test('a list in a variable may be written as in the file too', (t) => {

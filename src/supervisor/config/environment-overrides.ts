@@ -1,3 +1,4 @@
+import { printable } from '../../shared/printable.js';
 import { LIST_OF_TABLES } from './key-place.js';
 import { nearestName } from './nearest-name.js';
 import { readToml } from './toml-document.js';
@@ -17,31 +18,64 @@ export interface EnvironmentOverride {
 /** What the environment says. */
 export interface EnvironmentReading {
   readonly overrides: readonly EnvironmentOverride[];
-  /** Sentences about variables that name no key. */
+  /** Sentences about variables that name no key of a table. */
   readonly problems: readonly string[];
+  /** Names of variables that look like settings and name no table either. */
+  readonly strangers: readonly string[];
 }
 
+/** What the launcher says, and what plugins get: an agent that a plugin or another agent has started inherits it. */
+const OF_THE_AGENT: ReadonlySet<string> = new Set([
+  'AGENT_NOHUP',
+  'AGENT_NAMESPACE',
+  'AGENT_PLUGIN',
+  'AGENT_INTERVAL',
+  'AGENT_TIMEOUT',
+  'AGENT_STATE',
+]);
+
 /**
- * The variables `AGENT_<TABLE>_<KEY>`. One that begins with a table's name and names no key is a problem; every
- * other variable is somebody else's.
+ * The variables `AGENT_<TABLE>_<KEY>`. One that begins with a table's name and names no key is a problem; any other
+ * `AGENT_…` may be somebody else's, or a slip.
  */
 export function environmentOverrides(environment: NodeJS.ProcessEnv, keys: KeysByTable): EnvironmentReading {
   const overrides: EnvironmentOverride[] = [];
   const problems: string[] = [];
+  const strangers: string[] = [];
   for (const [variable, text] of Object.entries(environment)) {
-    for (const [table, known] of Object.entries(keys)) {
-      const prefix = variableName(table, '');
-      if (text === undefined || !variable.startsWith(prefix)) continue;
-      if (table === LIST_OF_TABLES) {
-        problems.push(`${variable}: variables cannot set keys of [[${table}]]: write them into the file`);
-        continue;
-      }
-      const key = Object.keys(known).find((name) => variableName(table, name) === variable);
-      if (key === undefined) problems.push(unknownVariable(variable, table, Object.keys(known)));
-      else overrides.push({ variable, table, key, value: readAs(text, known[key]) });
+    if (text === undefined || !variable.startsWith('AGENT_') || OF_THE_AGENT.has(variable)) continue;
+    const table = Object.keys(keys).find((name) => variable.startsWith(variableName(name, '')));
+    if (table === undefined) {
+      strangers.push(variable);
+      continue;
     }
+    if (table === LIST_OF_TABLES) {
+      problems.push(`${variable}: variables cannot set keys of [[${table}]]: write them into the file`);
+      continue;
+    }
+    const known = keys[table] ?? {};
+    const key = Object.keys(known).find((name) => variableName(table, name) === variable);
+    if (key === undefined) problems.push(unknownVariable(variable, table, Object.keys(known)));
+    else overrides.push({ variable, table, key, value: readAs(text, known[key]) });
   }
-  return { overrides, problems };
+  return { overrides, problems, strangers };
+}
+
+/** Names that the warning has, at most. */
+const STRANGERS_SHOWN_MAX = 20;
+
+/**
+ * The warning about variables that set no key, if there are any. Their values are not shown: they may be secrets.
+ * @param passed those that the configuration gives to plugins
+ */
+export function strangerWarnings(strangers: readonly string[], passed: readonly string[]): readonly string[] {
+  const names = strangers.filter((name) => !passed.includes(name));
+  if (names.length === 0) return [];
+  const shown = names.slice(0, STRANGERS_SHOWN_MAX).map(printable).join(', ');
+  const more = names.length > STRANGERS_SHOWN_MAX ? ` and ${names.length - STRANGERS_SHOWN_MAX} more` : '';
+  return [
+    `these variables set no key: ${shown}${more}; those that do are AGENT_<TABLE>_<KEY>, like AGENT_LOG_LOGLEVEL`,
+  ];
 }
 
 /** The variable that overrides a key. */

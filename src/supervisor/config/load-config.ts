@@ -7,7 +7,12 @@ import { type ConfigProblem, type KeySource, problemsMessage } from './config-pr
 import { ruleProblems } from './config-rules.js';
 import { configSchema, FOREIGN_KEYS, FOREIGN_TABLES } from './config-schema.js';
 import { configWarnings } from './config-warnings.js';
-import { type EnvironmentOverride, environmentOverrides, type KeysByTable } from './environment-overrides.js';
+import {
+  type EnvironmentOverride,
+  environmentOverrides,
+  type KeysByTable,
+  strangerWarnings,
+} from './environment-overrides.js';
 import { type HostFacts, hostFacts } from './host-facts.js';
 import { LIST_OF_TABLES, placeOf } from './key-place.js';
 import { check, type Tables, valueAt } from './schema-check.js';
@@ -84,7 +89,7 @@ function readConfig(path: string, environment: NodeJS.ProcessEnv, facts: HostFac
   const document = readDocument(path);
   const schema = configSchema({ facts, folder: dirname(file) });
   const keys = keysOf(schema);
-  const { overrides, problems: others } = environmentOverrides(environment, keys);
+  const { overrides, problems: others, strangers } = environmentOverrides(environment, keys);
   const { tables, warnings } = withoutForeign(document, path);
   for (const override of overrides) apply(tables, override);
 
@@ -97,7 +102,11 @@ function readConfig(path: string, environment: NodeJS.ProcessEnv, facts: HostFac
   return {
     config,
     file,
-    warnings: [...warnings, ...configWarnings(config)],
+    warnings: [
+      ...warnings,
+      ...strangerWarnings(strangers, config.runner.environment),
+      ...configWarnings(config),
+    ],
     keys,
     problems: [...problems, ...others.map(() => ({ path: [] }))],
     message: () => problemsMessage(path, keySource(document, overrides), problems, others),
