@@ -18,7 +18,7 @@ export interface MortalAgentOptions {
 const BAD_LINE = /failed:|lost|dropped|set aside|FATAL|uncaught|TypeError|RangeError|"level":60/;
 
 /** What a stop says of points that it could neither deliver nor put on disk. */
-const LOSS_AT_STOP = /could not be delivered within \d+ s and are lost/;
+const LOSS_AT_STOP = /that could not be delivered within \d+ s/;
 
 /** An agent that ends and starts again on the same folder. */
 export class MortalAgent {

@@ -194,6 +194,6 @@ test('a stop with nsqd away and without a spool ends within its bound and says w
   post.catch(() => undefined);
   await waitUntil('it is in the ring', async () => (await agent.outputStatus()).memoryPoints === 3);
   assert.equal(await agent.kill('SIGTERM'), 0);
-  assert.match(agent.stderr, /3 points in 1 documents could not be delivered within/);
+  assert.match(agent.stderr, /lost 3 points in 1 document that could not be delivered within/);
   assert.equal((await post).status, 503);
 });

@@ -115,7 +115,7 @@ test('while nsqd is away its lag grows in points and seconds, the other output h
   const { stdout } = await call(t, ['status', '-f', join(agent.folder, 'agent.toml')]);
   assert.match(
     stdout,
-    /^delivery +nsq: .+\n +1 points delivered since the start, 7 waiting \(7 on disk\), the oldest for \d+ s\n/m,
+    /^delivery +nsq: .+\n +1 point delivered since the start, 7 waiting \(7 on disk\), the oldest for \d+ s\n/m,
   );
   assert.match(stdout, /^delivery +copy: .+\n +8 points delivered since the start, none waiting$/m);
   await nsqd.start();

@@ -146,7 +146,7 @@ test('stop twice loses nothing more than one stop, and both say what could not b
   for (const { code, stdout, stderr } of await Promise.all(stops)) {
     assert.equal(code, 0, stderr);
     assert.match(stdout, /stopped/);
-    assert.match(stderr, /2 points in 1 documents could not be delivered and are lost/);
+    assert.match(stderr, /lost 2 points in 1 document that could not be delivered/);
   }
   assert.equal((await post).status, 503);
 });

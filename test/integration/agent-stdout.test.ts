@@ -77,7 +77,7 @@ test('an agent whose stdout nobody reads any more ends when asked, and says what
   const ended = agent.kill('SIGTERM');
   assert.equal((await post).status, 503);
   assert.equal(await ended, 0);
-  assert.match(agent.stderr, /5000 points in 1 documents could not be delivered within 10 s and are lost/);
+  assert.match(agent.stderr, /lost 5000 points in 1 document that could not be delivered within 10 s/);
   closeSync(reading);
 });
 
@@ -88,5 +88,5 @@ test('an agent whose stdout is closed lives on and says so', async (t) => {
   assert.match(agent.stderr, /cannot write points to stdout: EPIPE/);
   assert.match((await agent.outputStatus()).state, /cannot write to stdout/);
   assert.equal(await agent.kill('SIGTERM'), 0);
-  assert.match(agent.stderr, /2 points in 1 documents could not be delivered/);
+  assert.match(agent.stderr, /lost 2 points in 1 document that could not be delivered/);
 });

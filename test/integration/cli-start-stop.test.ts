@@ -332,12 +332,12 @@ async function startWithSpool(
 test('stop says how many points wait on disk, with -m clean that they are removed', async (context) => {
   const { setting, spool, agent } = await startWithSpool(context);
   const stop = await call(context, ['stop', '-f', setting.file]);
-  assert.match(stop.stdout, /1 points wait on disk for the next start/);
+  assert.match(stop.stdout, /1 point waits on disk for the next start/);
   assert.equal((await agent.ended).code, 0);
   await startInForeground(context, setting);
   const clean = await call(context, ['stop', '-f', setting.file, '-m', 'clean']);
   assert.equal(clean.code, 0, clean.stderr);
-  assert.match(clean.stdout, /1 points were not delivered yet and are removed/);
+  assert.match(clean.stdout, /removing 1 point not delivered yet/);
   assert.match(clean.stdout, new RegExp(`removed \\d+ spool files? from ${spool}`));
   assert.equal(existsSync(spool), false);
   assert.equal(existsSync(join(setting.folder, 'disk')), true, 'this folder was there before');

@@ -107,7 +107,7 @@ test('who waits for a record hears that it was delivered or why it was refused, 
   ]);
   assert.equal((await started.publisher.status()).outputs[0]?.setAsidePoints, 7);
   const line = started.lines.find(({ level }) => level === 'error');
-  assert.match(line?.message ?? '', /7 points of shop\.test were refused and are lost: the topic is refused/);
+  assert.match(line?.message ?? '', /7 points of shop\.test were refused and lost: the topic is refused/);
 });
 
 test('no more points are taken than the buffer size, and more as soon as some are settled', async (t) => {

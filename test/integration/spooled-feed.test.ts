@@ -253,7 +253,7 @@ test('beside other outputs one without any room loses its own after a while, say
   assert.equal(under.status.droppedPoints['no-room'], 10);
   assert.ok(
     under.lines.some(({ message }) =>
-      /5 points of shop\.test are lost: neither memory nor disk/.test(message),
+      /5 points of shop\.test were lost: neither memory nor disk/.test(message),
     ),
   );
   under.output.settle();

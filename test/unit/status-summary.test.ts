@@ -94,7 +94,7 @@ test('a publisher that does not answer is said, and an output of an older agent 
   assert.match(statusSummary(RECORD, silent), /^delivery +not known, as the publisher does not answer now$/m);
   const old = { output: 'nsq', state: 'connected', deliveredPoints: 1, lagPoints: 2 };
   const summary = statusSummary(RECORD, { ...ANSWER, outputs: [old] });
-  assert.match(summary, /^ +1 points delivered since the start, 2 waiting$/m);
+  assert.match(summary, /^ +1 point delivered since the start, 2 waiting$/m);
   assert.doesNotMatch(summary, /refused for good|lost|last error|undefined/);
 });
 

@@ -147,7 +147,7 @@ export class NsqProducer {
     if (messages === 0) return undefined;
     return new CodedError(
       'nsq-full',
-      `a message for topic ${topic} came while ${messages} messages with ${bytes} bytes are not settled: ` +
+      `a message for topic ${topic} came while too much is not settled (messages: ${messages}, bytes: ${bytes}): ` +
         'publish less at a time, or raise the bounds',
     );
   }

@@ -1,6 +1,7 @@
 import { readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CodedError, codeOf, reasonOf } from '../../shared/coded-error.js';
+import { counted } from '../../shared/counted.js';
 import { printable } from '../../shared/printable.js';
 import { ownIdentity } from '../../shared/process-identity.js';
 import { spoolFolderIn } from '../config/config-schema.js';
@@ -80,7 +81,7 @@ function holdRunFolder(
 }
 
 function removedLine(what: string, count: number, folder: string): string {
-  return `removed ${count} ${what}${count === 1 ? '' : 's'} from ${folder}`;
+  return `removed ${counted(count, what)} from ${folder}`;
 }
 
 /** Foreign things named, at most. */

@@ -1,3 +1,4 @@
+import { counted } from '../../shared/counted.js';
 import { printable } from '../../shared/printable.js';
 import { checkLibrary, type LibraryCheck } from '../go-library/library-check.js';
 import type { Command, CommandOptions } from './command.js';
@@ -52,7 +53,7 @@ function textOf(found: LibraryCheck): readonly string[] {
   if (problems.length === 0 && registration?.kind === 'registered') {
     lines.push(`It can be used: Name ${registration.name}`);
   } else if (problems.length > 0) {
-    lines.push(`It cannot be used: ${problems.length === 1 ? '1 problem' : `${problems.length} problems`}`);
+    lines.push(`It cannot be used: ${counted(problems.length, 'problem')}`);
   }
   return lines.map(printable);
 }

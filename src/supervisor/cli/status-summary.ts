@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { counted } from '../../shared/counted.js';
 import type { RunRecord } from '../lifecycle/run-record.js';
 
 const count = z.number();
@@ -116,13 +117,14 @@ function runsLine({ runs }: Answer): string | undefined {
 
 function postsLine({ posts }: Answer): string | undefined {
   if (posts === undefined) return undefined;
-  return `${posts.accepted} accepted with ${posts.points} points, ${posts.refused} refused since the start`;
+  return `${posts.accepted} accepted with ${counted(posts.points, 'point')}, ${posts.refused} refused since the start`;
 }
 
 function measuredLine({ measured = [] }: Answer): string | undefined {
   if (measured.length === 0) return undefined;
   const points = measured.reduce((sum, { points }) => sum + points, 0);
-  return `${points} points of the host itself since the start (${measured.map(({ type }) => type).join(', ')})`;
+  const types = measured.map(({ type }) => type).join(', ');
+  return `${counted(points, 'point')} of the host itself since the start (${types})`;
 }
 
 function deliveryLines({ outputs, runs }: Answer): [string, string | undefined][] {
@@ -130,7 +132,7 @@ function deliveryLines({ outputs, runs }: Answer): [string, string | undefined][
   if (outputs === undefined) return [['delivery', runs && 'not known, as the publisher does not answer now']];
   return outputs.flatMap((output): [string, string | undefined][] => [
     ['delivery', `${output.output}: ${output.state}`],
-    ['', `${output.deliveredPoints} points delivered since the start, ${waitingText(output)}`],
+    ['', `${counted(output.deliveredPoints, 'point')} delivered since the start, ${waitingText(output)}`],
     ['', refusedText(output)],
     ...droppedTexts(output).map((text): [string, string] => ['', text]),
     ['', output.lastError && `last error: ${output.lastError}`],

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError, codeOf } from '../../shared/coded-error.js';
+import { counted } from '../../shared/counted.js';
 import { isRunning } from '../../shared/process-identity.js';
 import { readRunFolder } from '../lifecycle/run-folder.js';
 import type { RunRecord } from '../lifecycle/run-record.js';
@@ -83,13 +84,16 @@ function sayWhatIsLeft(
   if (record?.pid !== pid || record.startTicks !== startTicks) return;
   const { lost, kept } = record;
   if (kept !== undefined) {
-    const fate =
-      mode === 'clean' ? 'were not delivered yet and are removed' : 'wait on disk for the next start';
-    process.stdout.write(`agent: ${kept.points} points ${fate}\n`);
+    const sentence =
+      mode === 'clean'
+        ? `removing ${counted(kept.points, 'point')} not delivered yet`
+        : `${counted(kept.points, 'point waits', 'points wait')} on disk for the next start`;
+    process.stdout.write(`agent: ${sentence}\n`);
   }
   if (lost === undefined) return;
   process.stderr.write(
-    `agent: ${lost.points} points in ${lost.documents} documents could not be delivered and are lost; the log in ${logdir} says why\n`,
+    `agent: lost ${counted(lost.points, 'point')} in ${counted(lost.documents, 'document')} that could not be delivered; ` +
+      `the log in ${logdir} says why\n`,
   );
 }
 

@@ -4,6 +4,7 @@ import type { Server } from 'node:http';
 import { createConnection } from 'node:net';
 import { dirname, join } from 'node:path';
 import { CodedError, codeOf, reasonOf } from '../../shared/coded-error.js';
+import { counted } from '../../shared/counted.js';
 
 /** For the owner and the group of the agent. */
 const SOCKET_MODE = 0o660;
@@ -26,7 +27,7 @@ export async function listenOnUnixSocket(server: Server, path: string): Promise<
   if (tooLong > 0) {
     throw cannotListen(
       path,
-      `the path is ${tooLong} bytes too long for a socket; set a shorter [agent] rundir`,
+      `the path is ${counted(tooLong, 'byte')} too long for a socket; set a shorter [agent] rundir`,
     );
   }
   await assertReplaceable(path);

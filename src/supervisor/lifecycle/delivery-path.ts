@@ -1,4 +1,5 @@
 import { createChildTable } from '../../shared/child-table.js';
+import { counted } from '../../shared/counted.js';
 import type { Log, LogLine } from '../../shared/log.js';
 import type { DrainOutcome } from '../../shared/messages.js';
 import { createDescriptorLedger } from '../../shared/native/descriptor-ledger.js';
@@ -135,13 +136,14 @@ async function drain(publisher: PublisherThread, withinMs: number, log: Log): Pr
   if (keptRecords > 0) {
     log.info(
       { records: keptRecords, points: keptPoints },
-      `${keptPoints} points wait on disk for the next start`,
+      `${counted(keptPoints, 'point waits', 'points wait')} on disk for the next start`,
     );
   }
   if (undeliveredRecords > 0) {
     log.error(
       { records: undeliveredRecords, points: undeliveredPoints },
-      `${undeliveredPoints} points in ${undeliveredRecords} documents could not be delivered within ${withinMs / 1000} s and are lost`,
+      `lost ${counted(undeliveredPoints, 'point')} in ${counted(undeliveredRecords, 'document')} ` +
+        `that could not be delivered within ${withinMs / 1000} s`,
     );
   }
   return outcome;

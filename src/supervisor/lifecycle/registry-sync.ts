@@ -1,4 +1,5 @@
 import { reasonOf } from '../../shared/coded-error.js';
+import { counted } from '../../shared/counted.js';
 import type { Log } from '../../shared/log.js';
 import { planHost } from '../host/host-plan.js';
 import type { HostThread } from '../host/host-thread.js';
@@ -98,5 +99,5 @@ export class RegistrySync {
 /** For the status: the details are in the log and in the answer of `/update`. */
 function problemOf(stale: readonly string[], problems: readonly RegistryProblem[]): string | undefined {
   if (stale.length > 0) return `no answer for ${stale.join(', ')}; what was known of them is used`;
-  return problems.length > 0 ? `${problems.length} items could not be used` : undefined;
+  return problems.length > 0 ? `${counted(problems.length, 'item')} could not be used` : undefined;
 }

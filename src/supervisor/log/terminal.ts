@@ -1,5 +1,6 @@
 import { write } from 'node:fs';
 import { codeOf } from '../../shared/coded-error.js';
+import { counted } from '../../shared/counted.js';
 
 const WAITING_BYTES_MAX = 262_144;
 const BUSY_WAIT_MS = 50;
@@ -85,6 +86,6 @@ export class Terminal {
     if (this.#leftOut === 0 || this.#waiting.length > 0) return;
     const count = this.#leftOut;
     this.#leftOut = 0;
-    this.#push(Buffer.from(`… ${count} lines left out here\n`));
+    this.#push(Buffer.from(`… ${counted(count, 'line')} left out here\n`));
   }
 }

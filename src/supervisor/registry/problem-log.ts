@@ -1,3 +1,4 @@
+import { counted } from '../../shared/counted.js';
 import type { Log } from '../../shared/log.js';
 import { quoted } from '../../shared/quoted.js';
 import type { RegistryProblem } from './registry-view.js';
@@ -25,7 +26,7 @@ export class ProblemLog {
     const fresh = [...now].filter(([key]) => !this.#said.has(key));
     for (const [, problem] of fresh.slice(0, LINES_MAX)) this.#write(problem);
     if (fresh.length > LINES_MAX) {
-      this.#log.warn({}, `registry: ${fresh.length - LINES_MAX} more problems like these`);
+      this.#log.warn({}, `registry: ${counted(fresh.length - LINES_MAX, 'more problem')} like these`);
     }
     this.#said = new Set(now.keys());
   }

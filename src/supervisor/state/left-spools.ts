@@ -1,6 +1,7 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf, reasonOf } from '../../shared/coded-error.js';
+import { counted } from '../../shared/counted.js';
 import type { Log } from '../../shared/log.js';
 
 const SEGMENT_FILE = /^\d{16}-[0-9a-f]{8}\.segment$/;
@@ -22,7 +23,7 @@ export async function warnOfLeftSpools(folder: string, aliases: readonly string[
     const way = all ? 'with another mode' : 'when one has it again';
     log.warn(
       { folder: path, bytes },
-      `points of an earlier run lie in ${path} (${bytes} bytes) and are not delivered, as ${reason}; they are delivered ` +
+      `points of an earlier run lie in ${path} (${counted(bytes, 'byte')}) and are not delivered, as ${reason}; they are delivered ` +
         `${way}, unless you remove the folder`,
     );
   }

@@ -111,7 +111,7 @@ export class DirectFeed implements OutputFeed {
     }
     this.#counts.setAside(record, refusedPoints);
     this.#setAside?.add(record, refusal);
-    const fate = this.#setAside ? `set aside in ${this.#setAside.path}` : 'are lost';
-    this.#lossLog.say('refused', record.namespace, refusedPoints, `were refused and ${fate}: ${refusal}`);
+    const fate = this.#setAside ? `set aside in ${this.#setAside.path}` : 'lost';
+    this.#lossLog.say('refused', record.namespace, refusedPoints, `refused and ${fate}: ${refusal}`);
   }
 }

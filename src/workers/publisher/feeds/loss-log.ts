@@ -1,3 +1,4 @@
+import { counted } from '../../../shared/counted.js';
 import type { Log } from '../../../shared/log.js';
 
 /** Of losses for the same cause a line is written this often; those in between are summed up by namespace. */
@@ -32,7 +33,7 @@ export class LossLog {
     this.#log = log;
   }
 
-  /** @param what happened to the points, for the middle of a sentence: `were refused and are lost: …` */
+  /** @param what was done to the points, as it stands behind `was` and `were`: `refused and set aside in …` */
   say(cause: string, namespace: string, points: number, what: string): void {
     const unsaid = this.#unsaid.get(cause);
     if (unsaid) {
@@ -42,7 +43,7 @@ export class LossLog {
     }
     this.#log.error(
       { output: this.#output, namespace, points },
-      `output ${this.#output}: ${points} points of ${namespace} ${what}`,
+      `output ${this.#output}: ${counted(points, `point of ${namespace} was`, `points of ${namespace} were`)} ${what}`,
     );
     this.#gather(cause, what);
   }
@@ -77,7 +78,7 @@ export class LossLog {
     if (unnamed > 0) parts.push(`${unnamed} of others`);
     this.#log.error(
       { output: this.#output, points: all, namespaces: Object.fromEntries(named) },
-      `output ${this.#output}: ${all} more points ${what} (${parts.join(', ')})`,
+      `output ${this.#output}: ${counted(all, 'more point was', 'more points were')} ${what} (${parts.join(', ')})`,
     );
     return true;
   }

@@ -19,8 +19,8 @@ export interface RecordFatesOptions {
 }
 
 const DROP_SENTENCES = {
-  full: 'were dropped, the oldest first, because its share of the spool is full ([spool] maxbytes)',
-  damaged: 'are lost because the disk does not give them back',
+  full: 'dropped, the oldest first, because its share of the spool is full ([spool] maxbytes)',
+  damaged: 'lost because the disk does not give them back',
 } as const;
 
 const NO_ROOM = 'neither memory nor disk has room for them, and other outputs are not kept waiting';
@@ -48,7 +48,7 @@ export class RecordFates {
     }
     this.counts.setAside(record, refusedPoints);
     this.#setAside.add(record, refusal);
-    const what = `were refused and set aside in ${this.#setAside.path}: ${refusal}`;
+    const what = `refused and set aside in ${this.#setAside.path}: ${refusal}`;
     this.#log.say('refused', record.namespace, refusedPoints, what);
   }
 
@@ -61,7 +61,7 @@ export class RecordFates {
   /** There was no place for a record anywhere; the answer is what to tell who waits for it. */
   withoutRoom({ namespace, points }: OutputRecord): Loss {
     this.counts.dropped(points, 'no-room');
-    this.#log.say('no-room', namespace, points, `are lost: ${NO_ROOM}`);
+    this.#log.say('no-room', namespace, points, `lost: ${NO_ROOM}`);
     return { kind: 'no-room', reason: `output ${this.#output}: ${NO_ROOM}` };
   }
 

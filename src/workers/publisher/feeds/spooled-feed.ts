@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { counted } from '../../../shared/counted.js';
 import type { Log } from '../../../shared/log.js';
 import type { OutputSettings, SpoolSettings } from '../../../shared/output-settings.js';
 import type { OutputStatus } from '../../../shared/output-status.js';
@@ -321,7 +322,7 @@ export class SpooledFeed implements OutputFeed {
       const { alias } = this.#options.settings;
       this.#options.log.info(
         { output: alias, records, points },
-        `output ${alias}: ${points} points wait on disk since the last run and are delivered now`,
+        `output ${alias}: ${counted(points, 'point waits', 'points wait')} on disk since the last run, to be delivered now`,
       );
       this.#backlog.noteMore();
     }

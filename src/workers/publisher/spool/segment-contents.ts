@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { counted } from '../../../shared/counted.js';
 import type { Log } from '../../../shared/log.js';
 import type { Contents } from './contents.js';
 import { parseFooter, parseTrailer, TRAILER_BYTES } from './footer.js';
@@ -72,12 +73,12 @@ export async function scanContents(
   if (damaged.length > PARTS_IN_FULL) {
     source.log.error(
       { file: path, parts: damaged.length },
-      `${path} is damaged in ${damaged.length - PARTS_IN_FULL} more places; they are skipped`,
+      `${path} is damaged in ${counted(damaged.length - PARTS_IN_FULL, 'more place')}; all are skipped`,
     );
   }
   source.log.info(
     { file: path, position: contents.dataEnd, records: contents.count },
-    `${path} was not finished; read through, ${contents.count} records up to position ${contents.dataEnd}`,
+    `${path} was not finished; read through, ${counted(contents.count, 'record')} up to position ${contents.dataEnd}`,
   );
   return { contents, isWhole: damaged.length === 0, lost };
 }
@@ -95,6 +96,6 @@ export async function sayDamaged(source: ContentsSource, name: SegmentName, part
   const fate = await source.setAside.copyPart(segmentFile(name), part.start, part.end);
   source.log.error(
     { file: path, position: part.start, bytes: part.end - part.start },
-    `${path} is damaged or cut at position ${part.start}: ${part.end - part.start} bytes are no record; ${fate}`,
+    `${path} is damaged or cut at position ${part.start}: ${counted(part.end - part.start, 'byte is', 'bytes are')} no record; ${fate}`,
   );
 }

@@ -1,4 +1,5 @@
 import { codeOf, reasonOf } from '../../../shared/coded-error.js';
+import { counted } from '../../../shared/counted.js';
 import { type Contents, countByNamespace } from './contents.js';
 import type { Segment } from './segment.js';
 import { attachContents, type ContentsSource, sayDamaged } from './segment-contents.js';
@@ -116,7 +117,8 @@ export class SegmentStore {
     const { remaining, remainingPoints } = segment;
     this.#options.log.error(
       { file, records: remaining, points: remainingPoints },
-      `the spool's file ${file} is gone, somebody removed it; ${remaining} records with ${remainingPoints} points are lost`,
+      `the spool's file ${file} is gone, somebody removed it; lost with it: ` +
+        `${counted(remaining, 'record')} with ${counted(remainingPoints, 'point')}`,
     );
     this.#tellDropped(segment, segment.contents, segment.remainingIndices(), 'damaged');
     this.#forget(segment);
@@ -150,7 +152,7 @@ export class SegmentStore {
       const file = this.#options.folder.segmentPath(segment.name);
       this.#options.log.error(
         { file, records: segment.remaining, points: segment.remainingPoints },
-        `dropping ${segment.remaining} records that cannot be counted by namespace, as ${file} cannot be read: ${reasonOf(error)}`,
+        `dropping ${counted(segment.remaining, 'record')} not counted by namespace, as ${file} cannot be read: ${reasonOf(error)}`,
       );
     }
   }

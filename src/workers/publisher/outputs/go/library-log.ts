@@ -1,3 +1,4 @@
+import { counted } from '../../../../shared/counted.js';
 import type { Log, LogLevel } from '../../../../shared/log.js';
 import type { GoOutputSettings } from '../../../../shared/output-settings.js';
 import type { HostClient } from './host-client.js';
@@ -41,7 +42,7 @@ export class LibraryLog {
     const plugin = this.#name;
     this.#log.warn(
       { plugin, stream, lines },
-      `${plugin}: ${lines} more lines on ${stream} were left out here`,
+      `${plugin}: ${counted(lines, 'more line was', 'more lines were')} left out here, on ${stream}`,
     );
   }
 

@@ -1,4 +1,5 @@
 import { fullJitterMs } from '../../../../shared/back-off.js';
+import { counted } from '../../../../shared/counted.js';
 import type { Log } from '../../../../shared/log.js';
 import type { FlushAnswer, FlushRequest, FromOutputHost } from '../../../../shared/output-host/messages.js';
 import { crashReason, crashTail } from './crash-report.js';
@@ -194,7 +195,8 @@ export class SharedHost {
     const reason = `${cause}${where}`;
     const outputs = this.clients.map(({ alias }) => alias);
     const chunks = this.#instances.startOver(reason);
-    const again = chunks === 0 ? '' : `, and ${chunks} chunks that were under way are delivered again`;
+    const underWay = counted(chunks, 'chunk that was under way is', 'chunks that were under way are');
+    const again = chunks === 0 ? '' : `, and ${underWay} delivered again`;
     const tail = this.#loadProblem === undefined ? { stderr: crashTail(end) } : {};
     this.#log.say('error', `${reason}; it is started again in ${seconds(delayMs)}${again}`, {
       outputs,
