@@ -6,6 +6,7 @@ import { warnings } from '../../src/workers/host/warnings.js';
 import { HostThreadUnderTest } from '../support/host-thread-under-test.js';
 import { HungMount, NO_HUNG_MOUNT } from '../support/hung-mount.js';
 import { recordingLog } from '../support/recording-log.js';
+import { sizedMount } from '../support/sized-mount.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { waitUntil } from '../support/wait-until.js';
 
@@ -75,6 +76,25 @@ describe('the thread that measures the host', () => {
     host.setPlan({});
     await host.thread.stop();
     assert.deepEqual(host.lines, []);
+  });
+});
+
+describe('a file system', { skip: NO_HUNG_MOUNT }, () => {
+  it('that counts in fragments of its blocks has the size that df says', async (t) => {
+    const path = sizedMount(t, {
+      blocks: 512_000,
+      freeBlocks: 384_000,
+      availableBlocks: 256_000,
+      blockBytes: 1_048_576,
+      fragmentBytes: 4096,
+    });
+    const host = new HostThreadUnderTest(t, { collect: ['FS'], fileSystemTimeoutMs: 10_000 });
+    host.setPlan({});
+    await waitUntil('it is measured', () => host.values('fs.files.rw', path).length > 0);
+    assert.deepEqual(host.values('fs.space.total', path), [2000]);
+    assert.deepEqual(host.values('fs.space.used', path), [500]);
+    assert.deepEqual(host.values('fs.space.free', path), [1000]);
+    assert.deepEqual(host.values('fs.space.used.percent', path), [34]);
   });
 });
 

@@ -57,13 +57,14 @@ export function abiOf(arch: string): Abi | undefined {
 /**
  * Memory to hand to the C library, in bytes: at least what the largest of the known libraries takes
  * (glibc and musl: `posix_spawnattr_t` 336, `posix_spawn_file_actions_t` 80, `sigset_t` 128; `struct rusage` 144 in
- * glibc and the kernel, 272 in musl).
+ * glibc and the kernel, 272 in musl; `struct statvfs` 112).
  */
 export const STRUCT_BYTES = {
   spawnAttributes: 512,
   spawnFileActions: 256,
   signalSet: 128,
   resourceUsage: 288,
+  fileSystemStatus: 128,
 } as const;
 
 /** `siginfo_t`: its bytes, and the 32-bit word of the pid, behind three words and a gap. */
@@ -77,6 +78,9 @@ export const USAGE_WORD = {
   systemMicroseconds: 3,
   maxRssKibibytes: 4,
 } as const;
+
+/** 64-bit words of `struct statvfs`. */
+export const FILE_SYSTEM_WORD = { fragmentBytes: 1 } as const;
 
 /** Flags of `posix_spawnattr_setflags`. */
 export const SPAWN_FLAG = { setSignalDefaults: 0x04, setSignalMask: 0x08, setSession: 0x80 } as const;

@@ -46,6 +46,7 @@ export interface CFunctions {
   waitid(kind: number, id: number, info: Memory, options: number): number;
   kill(pid: number, signal: number): number;
   setpriority(which: number, id: number, nice: number): number;
+  statvfs(path: string, status: Memory): number;
   prctl(option: number, first: number, second: number, third: number, fourth: number): number;
   /** Ends the process at once, with all its threads. */
   _exit(status: number): void;
@@ -97,6 +98,7 @@ const SIGNATURES: Readonly<Record<keyof CFunctions, readonly [result: string, ar
   kill: ['int', ['int', 'int']],
   setpriority: ['int', ['int', 'uint', 'int']],
   prctl: ['int', ['int', 'ulong', 'ulong', 'ulong', 'ulong']],
+  statvfs: ['int', ['str', 'void *']],
   _exit: ['void', ['int']],
 };
 

@@ -12,6 +12,8 @@ import {
 import { join } from 'node:path';
 import { codeOf, reasonOf } from '../../../shared/coded-error.js';
 import type { FileSystemUsage, MountAnswer } from '../../../shared/host-messages.js';
+import { FILE_SYSTEM_WORD, STRUCT_BYTES } from '../../../shared/native/abi.js';
+import { cLibrary } from '../../../shared/native/c-library.js';
 
 /** Space of a mounted file system, and whether files can be used there. Blocks for as long as it does not answer. */
 export function checkMount(path: string, readOnly: boolean): MountAnswer {
@@ -26,12 +28,12 @@ export function checkMount(path: string, readOnly: boolean): MountAnswer {
   }
 }
 
-/** Newer versions of Node say the unit of the block counts, which is another one on a few file systems. */
+/** Newer versions of Node.js say the unit of the block counts, too. */
 type BlockCounts = ReturnType<typeof statfsSync> & { readonly frsize?: number };
 
 function readUsage(path: string): FileSystemUsage {
   const { bsize, frsize, blocks, bfree, bavail, files, ffree }: BlockCounts = statfsSync(path);
-  const unit = frsize || bsize;
+  const unit = frsize || fragmentBytes(path) || bsize;
   return {
     totalBytes: blocks * unit,
     freeBytes: bfree * unit,
@@ -39,6 +41,14 @@ function readUsage(path: string): FileSystemUsage {
     inodes: files,
     freeInodes: ffree,
   };
+}
+
+/** The unit of the block counts, which is another one than `bsize` on a few file systems; 0 when it is not known. */
+function fragmentBytes(path: string): number {
+  const { library } = cLibrary();
+  const status = new BigUint64Array(STRUCT_BYTES.fileSystemStatus / 8);
+  if (library === undefined || library.functions.statvfs(path, status) !== 0) return 0;
+  return Number(status[FILE_SYSTEM_WORD.fragmentBytes]);
 }
 
 const CONTENT = Buffer.from('written by the agent to see whether it can\n');
