@@ -115,11 +115,44 @@ describe('the report to the registry', () => {
     assert.deepEqual([...server.hosts], ['new']);
   });
 
+  it('comes first, too, where none was ever taken: the registry knows the name that it was asked with', async (t) => {
+    const server = await startRegistryServer(t);
+    server.resources.set('cache.shop', { id: 'id-1', items: [] });
+    const first = openRegistry(t, server.address, named('old', ['10.0.0.5']));
+    await first.registry.sync();
+    server.questions.length = 0;
+    const { registry } = openRegistry(t, server.address, {
+      stateFolder: first.stateFolder,
+      ...named('new', ['10.0.0.6']),
+    });
+    await registry.sync();
+    const [report, next] = server.questions;
+    assert.deepEqual(
+      [report?.path, report?.body.oldhostname, report?.body.newhostname, report?.body.update],
+      ['/api/v1/agent/report', 'old', 'new', true],
+    );
+    assert.deepEqual([report?.body.oldiplist, report?.body.newiplist], [['10.0.0.5'], ['10.0.0.6']]);
+    assert.deepEqual([next?.path, next?.body.hostname], ['/api/v1/agent/ns', 'new']);
+    assert.deepEqual([...server.hosts], ['new'], 'one machine, renamed');
+  });
+
+  it('finds nothing remembered while the registry has not answered who this host is', async (t) => {
+    const server = await startRegistryServer(t);
+    server.misbehave = () => ({ kind: 'cut' });
+    const { registry, stateFolder } = openRegistry(t, server.address);
+    await assert.rejects(registry.sync(), { code: 'registry' });
+    assert.ok(!existsSync(join(stateFolder, 'reported.json')));
+  });
+
   it('is not remembered when the registry did not take it', async (t) => {
     const server = await startRegistryServer(t);
     server.resources.set('cache.shop', { id: 'id-1', items: [] });
-    const { registry, stateFolder } = openRegistry(t, server.address);
-    await registry.sync();
+    const first = openRegistry(t, server.address, named('old'));
+    await first.registry.sync();
+    const { registry, stateFolder } = openRegistry(t, server.address, {
+      stateFolder: first.stateFolder,
+      ...named('new'),
+    });
     server.misbehave = () => ({
       kind: 'answer',
       status: 400,
@@ -127,7 +160,7 @@ describe('the report to the registry', () => {
       body: '{"httpstatus":400}',
     });
     await assert.rejects(registry.report(), /answers HTTP 400/);
-    assert.ok(!existsSync(join(stateFolder, 'reported.json')));
+    assert.match(readFileSync(join(stateFolder, 'reported.json'), 'utf8'), /"old"/);
   });
 });
 
@@ -148,7 +181,7 @@ describe('a renamed host whose state folder cannot be written', () => {
     assert.deepEqual([...server.hosts], ['new']);
     assert.match(
       lines.map(({ message }) => message).join(),
-      /after a restart the same would be reported again/,
+      /after a restart it is not known how the registry knows this host/,
     );
   });
 });

@@ -14,15 +14,18 @@ export interface AgentBuild {
   readonly agentType: string;
 }
 
-/** By which name and addresses the registry knows this host: those of the last report that it took. */
+/**
+ * By which name and addresses the registry knows this host: those of the last report that it took, and before the first
+ * one those with which it was asked who this host is, as that registers a host.
+ */
 export type ReportedIdentity = Pick<HostIdentity, 'hostname' | 'addresses'>;
 
-/** Undefined: no report was taken yet. */
+/** Undefined: the registry was never reached. */
 export async function readReported(state: StateFolder): Promise<ReportedIdentity | undefined> {
   return await state.read(STATE_FILES.reported, (value) => STATE.parse(value));
 }
 
-/** To be called after the registry has taken the report, not before. Throws CodedError `state`. */
+/** To be called when the registry has answered, not before. Throws CodedError `state`. */
 export async function writeReported(
   state: StateFolder,
   { hostname, addresses }: ReportedIdentity,

@@ -163,9 +163,12 @@ export class Registry {
       return await readRegistryDocument(this.#address.path, this.#maxAnswerBytes, topicPrefix);
     }
     const identity = await this.#registeredIdentity();
-    return await this.#withClient((client) =>
+    const answer = await this.#withClient((client) =>
       askRegistry(client, identity, topicPrefix, PATIENCE_TIMEOUTS * timeoutMs),
     );
+    // The first report may be ten minutes away, and the host renamed until then.
+    if (this.#reported === undefined) await this.#rememberReported(identity);
+    return answer;
   }
 
   /**
@@ -211,7 +214,7 @@ export class Registry {
     try {
       await writeReported(state, reported);
     } catch (error) {
-      log.warn({}, `after a restart the same would be reported again: ${reasonOf(error)}`);
+      log.warn({}, `after a restart it is not known how the registry knows this host: ${reasonOf(error)}`);
     }
   }
 
