@@ -1,5 +1,4 @@
 import { Worker } from 'node:worker_threads';
-import { fullJitterMs } from '../../shared/back-off.js';
 import { reasonOf } from '../../shared/coded-error.js';
 import type { Log, LogLine } from '../../shared/log.js';
 import type {
@@ -10,6 +9,7 @@ import type {
   PublisherStatus,
   ToPublisher,
 } from '../../shared/messages.js';
+import { RestartDelays } from '../../shared/restart-delays.js';
 import { countUnsettled } from '../../shared/ring/lane-reader.js';
 
 const WORKER_FILE = new URL('../../workers/publisher/worker.js', import.meta.url);
@@ -36,9 +36,7 @@ export interface PublisherThreadOptions {
 export class PublisherThread {
   readonly #options: PublisherThreadOptions;
   #worker: Worker | undefined;
-  /** Failures in a row: one that lasted long was the last of its row. */
-  #failures = 0;
-  #startedAt = 0;
+  readonly #restartDelays = new RestartDelays(RESTART_BASE_MS, RESTART_CAP_MS);
   #restartTimer: NodeJS.Timeout | undefined;
   #isStopping = false;
   readonly #statusWaiters = new Set<(status: PublisherStatus) => void>();
@@ -92,7 +90,7 @@ export class PublisherThread {
   #start(): Worker {
     const { setup, log, workerFile = WORKER_FILE } = this.#options;
     const worker = new Worker(workerFile, { workerData: setup, trackUnmanagedFds: false });
-    this.#startedAt = performance.now();
+    this.#restartDelays.noteStart();
     worker.on('message', (message: FromPublisher) => this.#receive(message));
     worker.on('error', (thrown) => {
       log.error({ part: 'publisher' }, `the publisher failed: ${reasonOf(thrown)}`);
@@ -106,11 +104,9 @@ export class PublisherThread {
 
   #restartLater(): void {
     if (this.#isStopping) return;
-    if (performance.now() - this.#startedAt > RESTART_CAP_MS) this.#failures = 0;
-    this.#failures += 1;
-    const delayMs = fullJitterMs(this.#failures, RESTART_BASE_MS, RESTART_CAP_MS);
+    const { failures, delayMs } = this.#restartDelays.next();
     this.#options.log.warn(
-      { part: 'publisher', failures: this.#failures },
+      { part: 'publisher', failures },
       `the publisher is started again in ${Math.round(delayMs)} ms and goes on with what is not settled`,
     );
     this.#restartTimer = setTimeout(() => {

@@ -1,5 +1,4 @@
 import { Worker } from 'node:worker_threads';
-import { fullJitterMs } from '../../shared/back-off.js';
 import { reasonOf } from '../../shared/coded-error.js';
 import {
   type FromHost,
@@ -10,6 +9,7 @@ import {
   type ToHost,
 } from '../../shared/host-messages.js';
 import type { Log, LogLine } from '../../shared/log.js';
+import { RestartDelays } from '../../shared/restart-delays.js';
 import { RingWake } from '../../shared/ring/wake.js';
 import { isOverWithin } from '../../shared/within.js';
 import { InspectorThreads } from './inspector-threads.js';
@@ -43,9 +43,7 @@ export class HostThread {
   readonly #inspectors: InspectorThreads;
   #plan: HostPlan | undefined;
   #worker: Worker | undefined;
-  /** Failures in a row: one that lasted long was the last of its row. */
-  #failures = 0;
-  #startedAt = 0;
+  readonly #restartDelays = new RestartDelays(RESTART_BASE_MS, RESTART_CAP_MS);
   #restartTimer: NodeJS.Timeout | undefined;
   #isStopping = false;
 
@@ -91,7 +89,7 @@ export class HostThread {
       resourceLimits: HEAP,
     });
     this.#worker = worker;
-    this.#startedAt = performance.now();
+    this.#restartDelays.noteStart();
     worker.on('message', (message: FromHost) => this.#receive(message));
     worker.on('error', (thrown) => {
       log.error({ part: 'host' }, `the thread that measures the host failed: ${reasonOf(thrown)}`);
@@ -107,11 +105,9 @@ export class HostThread {
 
   #restartLater(): void {
     if (this.#isStopping) return;
-    if (performance.now() - this.#startedAt > RESTART_CAP_MS) this.#failures = 0;
-    this.#failures += 1;
-    const delayMs = fullJitterMs(this.#failures, RESTART_BASE_MS, RESTART_CAP_MS);
+    const { failures, delayMs } = this.#restartDelays.next();
     this.#options.log.warn(
-      { part: 'host', failures: this.#failures },
+      { part: 'host', failures },
       `the host is measured again in ${Math.round(delayMs)} ms`,
     );
     this.#restartTimer = setTimeout(() => this.#start(), delayMs);
