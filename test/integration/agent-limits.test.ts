@@ -9,6 +9,7 @@ import {
   callPlugin,
   NAMESPACE,
   PluginRepositories,
+  PRINT_UP,
   pluginItem,
   pointsOf,
   startWithPlugins,
@@ -17,7 +18,6 @@ import {
 import { isAlive } from '../support/processes.js';
 import { waitUntil } from '../support/wait-until.js';
 
-const METRIC = `echo '[{"name":"up","value":1}]'`;
 const PRINT_LIMITS = 'sleep 0.2; cat /proc/$$/limits; cut -d" " -f19 /proc/$$/stat';
 
 test('plugins have the limits of the configuration, and those of their items in place of them', async (t) => {
@@ -53,7 +53,7 @@ test('plugins that take all they can get are ended, and the agent and the others
   const items = bad.map(([name, content, limits]) =>
     pluginItem(name, repositories.make(name, content), '0', limits),
   );
-  const good = pluginItem('good', repositories.make('good', METRIC), '1');
+  const good = pluginItem('good', repositories.make('good', PRINT_UP), '1');
   const agent = await startWithPlugins(t, [good, ...items], { runner: 'grace = 0.3' });
   const answers = await Promise.all(
     items.map(({ git = '' }) => callPlugin(agent, 'run', git, '&timeout=60')),
@@ -76,8 +76,8 @@ test('plugins that take all they can get are ended, and the agent and the others
 
 test('an item with a bad limit is a problem of its own', async (t) => {
   const repositories = new PluginRepositories(t);
-  const good = pluginItem('good', repositories.make('good', METRIC), '0', { memory: '64000000' });
-  const bad = pluginItem('bad', repositories.make('bad', METRIC), '0', { memory: 'lots' });
+  const good = pluginItem('good', repositories.make('good', PRINT_UP), '0', { memory: '64000000' });
+  const bad = pluginItem('bad', repositories.make('bad', PRINT_UP), '0', { memory: 'lots' });
   const agent = await AgentProcess.start(t, { registry: { [NAMESPACE]: [bad, good] } });
   await waitUntil('it knows the good one', () => whenListed(agent, 'good'));
   assert.equal(await whenListed(agent, 'bad'), undefined);
@@ -91,7 +91,7 @@ test('plugins run in a cgroup each, which goes with the plugin and with the agen
 }, async (t) => {
   const root = testCgroup(t);
   const repositories = new PluginRepositories(t);
-  const item = (name: string) => pluginItem(name, repositories.make(name, METRIC), '1');
+  const item = (name: string) => pluginItem(name, repositories.make(name, PRINT_UP), '1');
   const items = [item('one'), item('two')];
   const agent = await startWithPlugins(t, items, { runner: `cgroup = "${root}"` });
   const ran = (name: string) => pointsOf(agent, `plugin.${name}`).length;
@@ -131,7 +131,7 @@ test('a killed agent leaves cgroups with what runs in them, and its next start e
 });
 
 test('without cgroups plugins run all the same, and the log says why there are none', async (t) => {
-  const repo = new PluginRepositories(t).make('good', METRIC);
+  const repo = new PluginRepositories(t).make('good', PRINT_UP);
   const runner = 'cgroup = "/proc/nowhere"';
   const agent = await startWithPlugins(t, [pluginItem('good', repo, '0')], { runner });
   assert.equal((await callPlugin(agent, 'run', repo)).body.status, 'ok');

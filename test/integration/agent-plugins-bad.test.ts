@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { AgentProcess } from '../support/agent-process.js';
 import type { RepositoryContent } from '../support/git-repository.js';
-import { PluginRepositories, pluginItem, pointsOf } from '../support/plugin-item.js';
+import { PluginRepositories, PRINT_UP, pluginItem, pointsOf } from '../support/plugin-item.js';
 import { processesWithVariable, UNTIL_IN_OWN_SESSION } from '../support/processes.js';
 import { waitUntil } from '../support/wait-until.js';
 
@@ -101,7 +101,7 @@ const BAD: Readonly<Record<string, BadPlugin>> = {
 test('bad plugins of every kind each get their run metric and a sentence, and disturb no other', async (t) => {
   const namespace = `bad-${randomUUID().slice(0, 8)}.shop`;
   const repositories = new PluginRepositories(t);
-  const good = pluginItem('good', repositories.make('good', `echo '[{"name":"up","value":1}]'`), INTERVAL);
+  const good = pluginItem('good', repositories.make('good', PRINT_UP), INTERVAL);
   const bad = Object.entries(BAD).map(([name, { content }]) =>
     pluginItem(name, repositories.make(name, content), INTERVAL),
   );

@@ -9,6 +9,7 @@ import {
   listed,
   NAMESPACE,
   PluginRepositories,
+  PRINT_UP,
   pluginItem,
   plugins,
   pointsOf,
@@ -17,7 +18,6 @@ import {
 } from '../support/plugin-item.js';
 import { waitUntil } from '../support/wait-until.js';
 
-const LIST = `echo '[{"name":"up","value":1}]'`;
 const isRoot = process.getuid?.() === 0;
 
 test('a plugin runs as its user, in its folder, with the environment that is promised and no more', async (t) => {
@@ -70,8 +70,8 @@ test('intervals: every second with half a second of time, by a cron expression, 
   const repositories = new PluginRepositories(t);
   const items = [
     pluginItem('second', repositories.make('second', 'exec sleep 600'), '1'),
-    pluginItem('cron', repositories.make('cron', LIST), '* * * * * *'),
-    pluginItem('never', repositories.make('never', LIST), '0'),
+    pluginItem('cron', repositories.make('cron', PRINT_UP), '* * * * * *'),
+    pluginItem('never', repositories.make('never', PRINT_UP), '0'),
   ];
   const agent = await startWithPlugins(t, items, { runner: 'grace = 0.1' });
   await waitUntil('both run', () =>
@@ -100,7 +100,7 @@ test('a plugin that outlasts its interval is skipped, and counted in the list', 
 test('hanging plugins that fill maxprocesses hold up neither calls nor, for long, the others', async (t) => {
   const repositories = new PluginRepositories(t);
   const hanging = repositories.make('hanging', 'exec sleep 600');
-  const good = repositories.make('good', LIST);
+  const good = repositories.make('good', PRINT_UP);
   const registry = Object.fromEntries(
     Array.from({ length: 6 }, (_, n) => [`n${n}.shop`, [pluginItem('hanging', hanging, '3')]]),
   );

@@ -8,18 +8,17 @@ import {
   callPlugin,
   listed,
   PluginRepositories,
+  PRINT_UP,
   pluginItem,
   startWithPlugins,
 } from '../support/plugin-item.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { waitUntil } from '../support/wait-until.js';
 
-const LIST = `echo '[{"name":"up","value":1}]'`;
-
 test('a plugin that only runs on demand may print anything; a list of metrics is sent', async (t) => {
   const repositories = new PluginRepositories(t);
   const scripts: Readonly<Record<string, string>> = {
-    list: LIST,
+    list: PRINT_UP,
     text: 'echo "all is well"',
     nothing: ':',
     binary: `printf '\\377\\000\\001'`,

@@ -9,6 +9,7 @@ import {
   listed,
   NAMESPACE,
   PluginRepositories,
+  PRINT_UP,
   pluginItem,
   plugins,
   pointsOf,
@@ -18,7 +19,6 @@ import {
 import { isAlive } from '../support/processes.js';
 import { waitUntil } from '../support/wait-until.js';
 
-const LIST = `echo '[{"name":"up","value":1}]'`;
 const HANGING = 'echo $$ >&2; exec sleep 600';
 
 test('what the registry changes while plugins run is followed, and nothing else is touched', async (t) => {
@@ -78,7 +78,7 @@ test('what the registry changes while plugins run is followed, and nothing else 
 
 test('a plugin that goes and comes back at once never runs twice at a time', async (t) => {
   const repositories = new PluginRepositories(t);
-  const stubborn = repositories.make('stubborn', `trap '' TERM; ${LIST}; while :; do sleep 0.1; done`);
+  const stubborn = repositories.make('stubborn', `trap '' TERM; ${PRINT_UP}; while :; do sleep 0.1; done`);
   const items = [pluginItem('stubborn', stubborn, '0')];
   const agent = await startWithPlugins(t, items, { runner: 'grace = 3' });
   const first = callPlugin(agent, 'run', stubborn, '&timeout=300');
@@ -95,8 +95,8 @@ test('a plugin that goes and comes back at once never runs twice at a time', asy
 
 test('a project belongs to each of its namespaces; a second one of its name in a namespace is refused', async (t) => {
   const repositories = new PluginRepositories(t);
-  const one = repositories.make('one/disk', LIST);
-  const two = repositories.make('two/disk', LIST);
+  const one = repositories.make('one/disk', PRINT_UP);
+  const two = repositories.make('two/disk', PRINT_UP);
   const agent = await AgentProcess.start(t, {
     registry: {
       [NAMESPACE]: [pluginItem('disk', one, '1'), pluginItem('other', two, '1')],
@@ -117,8 +117,8 @@ test('a project belongs to each of its namespaces; a second one of its name in a
 
 test('a restart clones nothing again, keeps phases and disabled plugins, and runs even while git is away', async (t) => {
   const repositories = new PluginRepositories(t);
-  const repo = repositories.make('steady', LIST);
-  const rare = repositories.make('rare', LIST);
+  const repo = repositories.make('steady', PRINT_UP);
+  const rare = repositories.make('rare', PRINT_UP);
   const items = [pluginItem('steady', repo, '1'), pluginItem('rare', rare, '3600')];
   const first = await startWithPlugins(t, items);
   await waitUntil('it runs', () => pointsOf(first, 'plugin.steady').length > 0);

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import type { AgentProcess } from '../support/agent-process.js';
 import { commitTo } from '../support/git-repository.js';
@@ -9,6 +7,7 @@ import {
   listed,
   NAMESPACE,
   PluginRepositories,
+  PRINT_UP,
   pluginItem,
   pointsOf,
   startWithPlugins,
@@ -126,7 +125,7 @@ test('streams take no turns, and get no interval and no time-out; one in a loop 
     `printf 'm interval=%s,timeout=%s\\n' "$AGENT_INTERVAL" "$AGENT_TIMEOUT"; exec sleep 600`,
   );
   const failing = repositories.make('failing', 'exit 7');
-  const regular = repositories.make('regular', `echo '[{"name":"up","value":1}]'`);
+  const regular = repositories.make('regular', PRINT_UP);
   const agent = await startWithPlugins(
     t,
     [
@@ -188,16 +187,15 @@ test('more streams than maxstreams wait until one ends, and the log says so', as
 
 test('a mode or format that is unknown is a problem of that item alone', async (t) => {
   const repositories = new PluginRepositories(t);
-  const good = repositories.make('good', `echo '[{"name":"up","value":1}]'`);
+  const good = repositories.make('good', PRINT_UP);
   const agent = await startWithPlugins(t, [pluginItem('good', good, '0')]);
-  const registry = {
+  agent.changeRegistry({
     [NAMESPACE]: [
       pluginItem('good', good, '0'),
       pluginItem('odd', repositories.make('odd', ':'), '0', { format: 'graphite' }),
       pluginItem('strange', repositories.make('strange', ':'), '0', { mode: 'daemon' }),
     ],
-  };
-  writeFileSync(join(agent.folder, 'registry.json'), JSON.stringify(registry));
+  });
   const { problems, unchanged } = (await agent.call('/update')).body;
   assert.equal(unchanged, 1);
   assert.deepEqual(problems, [

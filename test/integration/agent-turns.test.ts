@@ -5,6 +5,7 @@ import {
   listed,
   NAMESPACE,
   PluginRepositories,
+  PRINT_UP,
   pluginItem,
   plugins,
   pointsOf,
@@ -25,7 +26,7 @@ test('plugins of one namespace that never end hold up no other namespace, and la
   const running = async () => (await plugins(agent)).filter((plugin) => plugin.running).length;
   await waitUntil('they have all places', async () => (await running()) === 2);
 
-  const good = pluginItem('good', repositories.make('good', `echo '[{"name":"up","value":1}]'`), '1');
+  const good = pluginItem('good', repositories.make('good', PRINT_UP), '1');
   agent.changeRegistry({
     'slow.shop': slow.slice(0, 1).map((item) => ({ ...item, interval: everySecond })),
     [NAMESPACE]: [good],

@@ -39,6 +39,9 @@ export class PluginRepositories {
   }
 }
 
+/** A line of a plugin that prints one good metric, `up`. */
+export const PRINT_UP = `echo '[{"name":"up","value":1}]'`;
+
 /** The namespace of most tests. */
 export const NAMESPACE = 'web.shop';
 
