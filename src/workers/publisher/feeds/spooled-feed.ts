@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { counted } from '../../../shared/counted.js';
 import type { Log } from '../../../shared/log.js';
 import type { OutputSettings, SpoolSettings } from '../../../shared/output-settings.js';
@@ -13,6 +12,7 @@ import type { FeedRemains, OutputFeed, Secured } from './output-feed.js';
 import { AWAY_AFTER_MS, ProgressWatch } from './progress-watch.js';
 import { RecordFates } from './record-fates.js';
 import { SpoolDisk } from './spool-disk.js';
+import { spoolShare } from './spool-share.js';
 import { StoreQueue } from './store-queue.js';
 import { WaitingRoom } from './waiting-room.js';
 
@@ -31,9 +31,6 @@ export interface SpooledFeedOptions {
 const STORE_AFTER_MS = 1000;
 
 const TICK_MS = 250;
-
-/** Of the files with refused documents. Bytes. */
-const SET_ASIDE_MOST_BYTES = 16 * 1024 * 1024;
 
 /**
  * Brings records to an output by way of memory or disk, whichever serves them better.
@@ -64,23 +61,21 @@ export class SpooledFeed implements OutputFeed {
   constructor(options: SpooledFeedOptions) {
     const { settings, spool, outputCount, log } = options;
     const { alias, bufferSize } = settings;
-    const share = Math.min(Math.floor(spool.maxBytes / outputCount), storageLimit(settings));
-    const setAsideBytes = Math.min(SET_ASIDE_MOST_BYTES, Math.floor(share / 8));
-    const maxBytes = share - setAsideBytes;
+    const share = spoolShare(settings, spool, outputCount);
     this.#options = options;
     this.#watch = new ProgressWatch(settings.name === 'go' ? settings.flushMs : 0);
     this.#fates = new RecordFates({
       output: alias,
-      setAsidePath: setAsidePath(settings, spool.folder),
-      setAsideBytes,
+      setAsidePath: share.setAsidePath,
+      setAsideBytes: share.setAsideBytes,
       sayIntervalMs: settings.name === 'go' ? settings.logSuppressIntervalMs : 0,
       log,
     });
     this.#held = new HeldRecords(bufferSize);
     this.#disk = new SpoolDisk({
       output: alias,
-      folder: join(spool.folder, alias),
-      maxBytes,
+      folder: share.folder,
+      maxBytes: share.maxBytes,
       fsync: spool.fsync,
       log,
       isInMemory: (id) => this.#held.hasId(id) || this.#backlog.isOnTheWay(id),
@@ -88,7 +83,7 @@ export class SpooledFeed implements OutputFeed {
       onOpen: () => this.#noteOpen(),
       onRecovered: () => this.#tick(),
     });
-    this.#store = new StoreQueue(this.#disk, maxBytes);
+    this.#store = new StoreQueue(this.#disk, share.maxBytes);
     this.#heldStore = new HeldStore({
       held: this.#held,
       disk: this.#disk,
@@ -331,15 +326,4 @@ export class SpooledFeed implements OutputFeed {
   #drop(record: OutputRecord, secured: Secured): void {
     secured(this.#fates.withoutRoom(record));
   }
-}
-
-/** Of the spool, what an output may have where that is less than its share. Bytes. */
-function storageLimit(settings: OutputSettings): number {
-  if (settings.name !== 'go') return Number.POSITIVE_INFINITY;
-  return settings.storageLimitBytes ?? Number.POSITIVE_INFINITY;
-}
-
-function setAsidePath(settings: OutputSettings, folder: string): string {
-  const chosen = settings.name === 'go' ? settings.deadLetterFile : undefined;
-  return chosen ?? join(folder, `${settings.alias}.refused`);
 }
