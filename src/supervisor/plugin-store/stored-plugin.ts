@@ -7,10 +7,10 @@ import { PLUGIN_FILE } from '../../shared/messages.js';
 import { withoutCredentials } from '../log/credentials.js';
 import type { PluginDefinition } from '../registry/plugin-definition.js';
 import { FetchQueue } from './fetch-queue.js';
-import { makeOpenFolder, removeIfEmpty } from './folder-tree.js';
+import { makeOpenFolder } from './folder-tree.js';
 import { type HeldVersion, VersionInUse } from './held-version.js';
 import { INCOMING, type PluginPlace } from './plugin-place.js';
-import { setStateAside } from './state-removal.js';
+import { PluginRemains } from './plugin-remains.js';
 import type { FetchKind, PluginUpdate, StoreParts } from './store-parts.js';
 import { placeVersion, type Version, whatIsAt } from './version.js';
 
@@ -35,14 +35,13 @@ export class StoredPlugin {
   #vanishings = 0;
   /** No new runs, no new clones. */
   #stopped = false;
-  #removed = false;
-  /** Where its state folder waits to be removed. */
-  #stateLeft: string | undefined;
+  readonly #remains: PluginRemains;
 
   /** `found` is its version of an earlier life; `after`, an earlier plugin of this name that is going. */
   constructor(place: PluginPlace, parts: StoreParts, found: Version | undefined, after: Promise<unknown>) {
     this.#place = place;
     this.#parts = parts;
+    this.#remains = new PluginRemains(place, parts);
     this.#fetches = new FetchQueue(after);
     if (found !== undefined) this.#current = this.#inUse(found);
   }
@@ -100,9 +99,8 @@ export class StoredPlugin {
     } catch (error) {
       this.#parts.log.warn(this.#fields(), `plugin ${key} could not be removed: ${reasonOf(error)}`);
     }
-    this.#removed = true;
-    this.#stateLeft = await this.#setStateAside();
-    if (current === undefined) await this.#removeRest();
+    await this.#remains.beginRemoval();
+    if (current === undefined) await this.#remains.removeRest();
     else current.retire();
   }
 
@@ -231,42 +229,9 @@ export class StoredPlugin {
   }
 
   #inUse(version: Version): VersionInUse {
-    return new VersionInUse(version, ({ folder }) => this.#parts.inBackground(this.#removeVersion(folder)));
-  }
-
-  async #removeVersion(folder: string): Promise<void> {
-    try {
-      await rm(folder, { recursive: true, force: true });
-    } catch (error) {
-      this.#parts.log.warn(this.#fields(), `old version ${folder} could not be removed: ${reasonOf(error)}`);
-    }
-    if (this.#removed) await this.#removeRest();
-  }
-
-  /** Out of the way of a plugin of the same name that may come. What still runs writes to nowhere from now on. */
-  async #setStateAside(): Promise<string | undefined> {
-    try {
-      return await setStateAside(this.#parts.folder, this.#place.stateFolder);
-    } catch (error) {
-      const { key, stateFolder } = this.#place;
-      this.#parts.log.warn(
-        this.#fields(),
-        `state folder ${stateFolder} of plugin ${key} could not be removed: ${reasonOf(error)}`,
-      );
-      return undefined;
-    }
-  }
-
-  async #removeRest(): Promise<void> {
-    const left = this.#stateLeft;
-    this.#stateLeft = undefined;
-    if (left !== undefined) this.#parts.removeStateLeft(left);
-    await this.#removeEmptyFolders();
-  }
-
-  async #removeEmptyFolders(): Promise<void> {
-    const { versionsFolder, namespaceFolder } = this.#place;
-    if (await removeIfEmpty(versionsFolder)) await removeIfEmpty(namespaceFolder);
+    return new VersionInUse(version, ({ folder }) =>
+      this.#parts.inBackground(this.#remains.removeVersion(folder)),
+    );
   }
 
   #fields(): { readonly plugin: string; readonly namespace: string } {

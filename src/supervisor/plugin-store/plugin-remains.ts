@@ -1,0 +1,55 @@
+import { rm } from 'node:fs/promises';
+import { reasonOf } from '../../shared/coded-error.js';
+import { removeIfEmpty } from './folder-tree.js';
+import type { PluginPlace } from './plugin-place.js';
+import { setStateAside } from './state-removal.js';
+import type { StoreParts } from './store-parts.js';
+
+/** Removes what nobody needs of a plugin: its old versions, and the rest with the last of them once it is gone. */
+export class PluginRemains {
+  readonly #place: PluginPlace;
+  readonly #parts: StoreParts;
+  #isRemoval = false;
+  /** Where its state folder waits to be removed. */
+  #stateLeft: string | undefined;
+
+  constructor(place: PluginPlace, parts: StoreParts) {
+    this.#place = place;
+    this.#parts = parts;
+  }
+
+  /** The plugin is gone. Its state is out of the way of a plugin of the same name afterwards: what runs writes to nowhere. */
+  async beginRemoval(): Promise<void> {
+    this.#isRemoval = true;
+    try {
+      this.#stateLeft = await setStateAside(this.#parts.folder, this.#place.stateFolder);
+    } catch (error) {
+      const { key, stateFolder } = this.#place;
+      this.#warn(`state folder ${stateFolder} of plugin ${key} could not be removed: ${reasonOf(error)}`);
+    }
+  }
+
+  /** Removes a version that no run has any more; with it goes the rest, when the plugin is gone. */
+  async removeVersion(folder: string): Promise<void> {
+    try {
+      await rm(folder, { recursive: true, force: true });
+    } catch (error) {
+      this.#warn(`old version ${folder} could not be removed: ${reasonOf(error)}`);
+    }
+    if (this.#isRemoval) await this.removeRest();
+  }
+
+  /** Removes the state that was set aside, and the folders that are empty now. */
+  async removeRest(): Promise<void> {
+    const left = this.#stateLeft;
+    this.#stateLeft = undefined;
+    if (left !== undefined) this.#parts.removeStateLeft(left);
+    const { versionsFolder, namespaceFolder } = this.#place;
+    if (await removeIfEmpty(versionsFolder)) await removeIfEmpty(namespaceFolder);
+  }
+
+  #warn(sentence: string): void {
+    const { project, namespace } = this.#place;
+    this.#parts.log.warn({ plugin: project, namespace }, sentence);
+  }
+}
