@@ -1,31 +1,20 @@
 import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import cron from 'node-cron';
 import { reasonOf } from '../../shared/coded-error.js';
 import type { Log } from '../../shared/log.js';
 import type { DrainOutcome } from '../../shared/messages.js';
 import { isOverWithin } from '../../shared/within.js';
-import { openCgroups } from '../cgroups/open-cgroups.js';
 import type { Config } from '../config/config.js';
-import { limitsOf } from '../config/limit-kinds.js';
 import type { LoadedConfig } from '../config/load-config.js';
 import { longestTopicPrefix } from '../config/topic-prefix.js';
 import type { Posts } from '../delivery/posts.js';
-import { allowedProtocols } from '../git/repository.js';
 import { startHttpServer } from '../http/server.js';
 import { withoutCredentials } from '../log/credentials.js';
-import { cronLogger } from '../log/cron-logger.js';
 import { EventLoopLag } from '../metrics/event-loop-lag.js';
-import { PluginStore } from '../plugin-store/plugin-store.js';
-import { DisabledPlugins } from '../plugins/disabled-plugins.js';
-import { PluginRuns } from '../plugins/plugin-runs.js';
-import { PluginSet } from '../plugins/plugin-set.js';
-import { PluginStreams } from '../plugins/plugin-streams.js';
 import { readHostIdentity } from '../registry/host-identity.js';
 import { Registry } from '../registry/registry.js';
 import { RegistryJobs } from '../registry/registry-jobs.js';
-import { Schedule } from '../schedule/schedule.js';
 import { warnOfLeftSpools } from '../state/left-spools.js';
 import { StateFolder } from '../state/state-folder.js';
 import { AgentOperations } from './agent-operations.js';
@@ -33,6 +22,7 @@ import { agentVersion } from './agent-version.js';
 import { type DeliveryPath, openDeliveryPath } from './delivery-path.js';
 import type { GoOutput } from './go-output-settings.js';
 import { Orphans } from './orphans.js';
+import { openPluginParts, type PluginParts } from './plugin-parts.js';
 import { PluginsUserLookup } from './plugins-user-lookup.js';
 import type { PreparedConfig } from './prepared-config.js';
 import { type RegistryFollowers, RegistrySync } from './registry-sync.js';
@@ -59,12 +49,6 @@ const POSTS_PATIENCE_MS = 3000;
 
 /** Beyond the grace that ended plugins have: callers hear how their runs went, or what became of their posts. */
 const ANSWERS_PATIENCE_MS = 4000;
-
-/** So many leave a thread, and its row of the child table, room for everything else. */
-const STREAMS_PER_THREAD = 2048;
-
-/** Disabled plugins whose day is over are looked for every hour; until then each run asks for itself. */
-const SWEEP_EXPRESSION = '7 * * * *';
 
 /** What the parts of an agent are made with. */
 interface Foundation {
@@ -121,7 +105,7 @@ async function start(foundation: Foundation): Promise<RunningAgent> {
   const user = new PluginsUserLookup(config.agent.pluginsuser, config.runner.allowroot, log);
   const delivery = openDeliveryPath(foundation);
   openOrphans(foundation, delivery, user);
-  const pluginParts = await openPlugins(foundation, delivery, user);
+  const pluginParts = await openPluginParts(foundation, delivery, user);
   const followers = { plugins: pluginParts.plugins, hostThread: delivery.hostThread };
   const registryParts = await openRegistry(foundation, followers, user);
   const eventLoopLag = new EventLoopLag();
@@ -166,72 +150,6 @@ function openOrphans(
   if (orphans) releasers.add('the watch over orphans', () => orphans.close());
 }
 
-async function openPlugins(
-  { config, log, host, state, releasers }: Foundation,
-  delivery: DeliveryPath,
-  lookup: PluginsUserLookup,
-) {
-  const { agent, output, runner } = config;
-  const runAs = lookup.runAs();
-  const store = new PluginStore({
-    folder: agent.pluginsdir,
-    allowedProtocols: [
-      ...allowedProtocols({
-        protocols: agent.gitprotocols,
-        template: agent.git,
-        registryAddress: agent.registryaddr,
-      }),
-    ],
-    gitTimeoutMs: agent.gittimeout * 1000,
-    reader: 'user' in runAs ? runAs.user : undefined,
-    log,
-  });
-  await store.open();
-  releasers.add('the plugin store', () => store.close());
-  const disabled = new DisabledPlugins(state, log);
-  await disabled.load();
-  const cgroups = await openCgroups(runner.cgroup, agent.rundir, log);
-  if (cgroups) releasers.add('the cgroups of plugins', () => cgroups.close());
-  const runs = new PluginRuns({
-    settings: {
-      databasePrefix: output.databaseprefix,
-      host,
-      maxTimeoutMs: runner.maxtimeout * 1000,
-      graceMs: runner.grace * 1000,
-      maxOutputBytes: runner.maxoutput,
-      maxProcesses: runner.maxprocesses,
-      passedEnvironment: runner.environment,
-      limits: limitsOf(runner),
-    },
-    pool: delivery.pool,
-    store,
-    lane: delivery.lane,
-    runAs: () => lookup.runAs(),
-    cgroups: cgroups?.plugins,
-    log,
-  });
-  const schedule = new Schedule({ host, run: (key, dueAtMs) => plugins.runDue(key, dueAtMs), log });
-  releasers.add('the schedule', () => schedule.close());
-  const maxStreams = Math.min(runner.maxstreams, STREAMS_PER_THREAD * runner.threads);
-  const streams = new PluginStreams({ runs, disabled, maxStreams, log });
-  const plugins = new PluginSet({ store, schedule, runs, streams, disabled, log });
-  const sweep = cron.schedule(SWEEP_EXPRESSION, () => sweepQuietly(disabled, log), {
-    noOverlap: true,
-    suppressMissedWarning: true,
-    logger: cronLogger(log),
-  });
-  releasers.add('the sweep of disabled plugins', () => sweep.destroy());
-  return { store, disabled, runs, streams, schedule, plugins };
-}
-
-async function sweepQuietly(disabled: DisabledPlugins, log: Log): Promise<void> {
-  try {
-    await disabled.sweep();
-  } catch (thrown) {
-    log.error({}, `plugins that are enabled again could not be noted: ${reasonOf(thrown)}`);
-  }
-}
-
 async function openRegistry(
   { config, log, version, host, state, releasers }: Foundation,
   followers: RegistryFollowers,
@@ -270,7 +188,7 @@ async function openRegistry(
 async function openServer(
   { config, log, version, releasers }: Foundation,
   operations: AgentOperations,
-  { runs, streams }: { readonly runs: PluginRuns; readonly streams: PluginStreams },
+  { runs, streams }: PluginParts,
   posts: Posts,
 ) {
   const { agent, http, runner } = config;
