@@ -90,6 +90,7 @@ test('what the output does not take is soon safe on disk, and what comes then go
   for (const text of texts(0, 5)) under.take(text, 10);
   await waitUntil('they are safe', () => under.secured.length === 5);
   assert.deepEqual([under.status.diskRecords, under.status.diskPoints, under.status.lagPoints], [5, 50, 50]);
+  await waitUntil('the output counts as away', () => !under.status.isUp);
   for (const text of texts(5, 10)) under.take(text, 10);
   await waitUntil('those are safe, too', () => under.secured.length === 10);
   assert.equal(under.output.held.length, 5, 'the output is not given more');
