@@ -145,6 +145,28 @@ test('events are byte for byte what the msgpack library makes of the points, wha
   }
 });
 
+test('numbers keep their value, with any number of digits before and behind the point', () => {
+  const random = pseudoRandom(20_261_127);
+  const metrics = Array.from({ length: 5000 }, () => {
+    const digits = Math.floor(random() * 18);
+    const decimals = Math.floor(random() * 18);
+    const sign = random() < 0.5 ? -1 : 1;
+    return { name: 'm', value: sign * Number((random() * 10 ** digits).toFixed(decimals)) };
+  });
+  checkBoth([document(metrics)]);
+});
+
+test('texts of any length come over whole, wherever they stand', () => {
+  const metrics = Array.from({ length: 300 }, (_, length) => ({
+    name: 'n'.repeat(1 + (length % 40)),
+    value: 'v'.repeat(length),
+    tags: { ['k'.repeat(1 + (length % 7))]: `t${'ü'.repeat(length % 11)}` },
+  }));
+  checkBoth([document(metrics)]);
+  // Each alone, so that nothing follows it.
+  for (const metric of metrics) checkBoth([document([metric])]);
+});
+
 test('what is skipped is left out, wherever it ends', () => {
   const metrics = Array.from({ length: 5 }, (_, value) => ({ name: 'm', value }));
   const documents = [document(metrics), document([]), document(metrics)].filter(({ length }) => length > 0);
