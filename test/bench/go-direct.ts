@@ -1,6 +1,6 @@
 /**
  * A process that loads the library itself and brings documents to it without a socket; prints events a second.
- * Arguments: library, mode, file with a document, its events, seconds.
+ * Arguments: library, mode, file with a document, how often it stands in a chunk, events of a chunk, seconds.
  */
 import { readFileSync } from 'node:fs';
 import { EventEncoder } from '../../src/workers/output-host/event-encoder.js';
@@ -9,8 +9,10 @@ import { PluginInstance } from '../../src/workers/output-host/plugin-instance.js
 import { loadPluginLibrary, prepareCalls } from '../../src/workers/output-host/plugin-library.js';
 import { newDefinition } from '../../src/workers/output-host/plugin-memory.js';
 
-const [, , path = '', mode = '', file = '', events = '', seconds = ''] = process.argv;
-const document = readFileSync(file);
+const [, , path = '', mode = '', file = '', times = '', events = '', seconds = ''] = process.argv;
+const documents = Array.from({ length: Number(times) }, () => readFileSync(file));
+const lengths = documents.map(({ length }) => length);
+const body = Buffer.concat(documents);
 const perFlush = Number(events);
 
 prepareCalls();
@@ -59,9 +61,9 @@ function flush(): void {
       tag: 'bench',
       namespace: 'bench.shop',
       format: 'nested',
-      documents: [document.length],
+      documents: lengths,
       skip: 0,
     },
-    document,
+    body,
   );
 }
