@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test, { after } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { claimLane, laneOf, releaseLane } from '../../src/shared/ring/lane-owner.js';
 import { LaneReader, type RingRecord } from '../../src/shared/ring/lane-reader.js';
 import { LaneWriter, type OutgoingRecord } from '../../src/shared/ring/lane-writer.js';
@@ -24,6 +25,34 @@ test('a record is read as it was written', () => {
     { lane: 0, end, namespace: 'a.b-c', points: 1, awaited: true, document: 'dü😀c' },
   );
   assert.equal(reader.read(), undefined);
+});
+
+test('who sleeps is woken at once for a record that is awaited, and soon for others, all together', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const ring = createRing(1, LANE_BYTES);
+  const [writer, wake] = [new LaneWriter(ring, 0), new RingWake(ring)];
+  const sleeper = () => {
+    const state = { isAwake: false, over: wake.sleep(wake.mark()) };
+    void state.over.then(() => {
+      state.isAwake = true;
+    });
+    return state;
+  };
+
+  const first = sleeper();
+  writer.tryWrite({ ...recordOf('x'), awaited: true });
+  await first.over;
+
+  const second = sleeper();
+  for (const text of ['a', 'b', 'c']) writer.tryWrite(recordOf(text));
+  await nextTurn();
+  assert.equal(second.isAwake, false);
+  t.mock.timers.tick(20);
+  await second.over;
+
+  const third = sleeper();
+  while (writer.tryWrite(recordOf('x'.repeat(500))) !== undefined);
+  await third.over;
 });
 
 test('reading frees nothing, settling does', () => {

@@ -15,9 +15,15 @@ import {
 export interface OutgoingRecord {
   readonly namespace: string;
   readonly document: PointsDocument;
-  /** True: the publisher sends a notice of what became of it. */
+  /** True: the publisher is woken for it at once, and sends a notice of what became of it. */
   readonly awaited: boolean;
 }
+
+/**
+ * The publisher is woken for records that nobody waits for this long after the first of them: to wake it costs more than
+ * to write a record, and this way one wake-up serves all that are written meanwhile.
+ */
+const WAKE_DELAY_MS = 20;
 
 /**
  * The writing end of a lane. Exactly one thread holds it; a thread that follows one that died goes on behind the last
@@ -28,6 +34,7 @@ export class LaneWriter {
   readonly #views: LaneViews;
   readonly #ringHeader: Int32Array;
   #written: number;
+  #wakeTimer: NodeJS.Timeout | undefined;
 
   constructor(ring: SharedArrayBuffer, lane: number) {
     this.lane = lane;
@@ -57,10 +64,15 @@ export class LaneWriter {
     const place = this.#written & (this.#views.laneBytes - 1);
     const toEnd = this.#views.laneBytes - place;
     const padding = length > toEnd ? toEnd : 0;
-    if (padding + length > this.#freeBytes()) return undefined;
+    if (padding + length > this.#freeBytes()) {
+      this.#wakeReader();
+      return undefined;
+    }
     if (padding > 0) this.#putHeader(place, padding, 0, RECORD_FLAG.padding, 0);
     this.#putRecord(padding > 0 ? 0 : place, length, record);
     this.#publish(padding + length);
+    if (record.awaited) this.#wakeReader();
+    else this.#wakeTimer ??= setTimeout(() => this.#wakeReader(), WAKE_DELAY_MS);
     return this.#written;
   }
 
@@ -107,11 +119,19 @@ export class LaneWriter {
     words[first + RECORD_WORD.documentBytes] = documentBytes;
   }
 
-  /** The atomic store is what makes the plain writes before it visible: a reader that sees it sees them too. */
+  /**
+   * The atomic store is what makes the plain writes before it visible: a reader that sees it sees them too. The other
+   * word keeps a reader that is about to sleep from doing so.
+   */
   #publish(length: number): void {
     this.#written = (this.#written + length) | 0;
     Atomics.store(this.#views.header, LANE_WORD.written, this.#written);
     Atomics.add(this.#ringHeader, RING_WORD.wake, 1);
+  }
+
+  #wakeReader(): void {
+    clearTimeout(this.#wakeTimer);
+    this.#wakeTimer = undefined;
     Atomics.notify(this.#ringHeader, RING_WORD.wake);
   }
 }
