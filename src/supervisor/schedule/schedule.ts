@@ -28,6 +28,8 @@ interface Entry {
 
 /** The timer is set for at most this long, so that a set clock or a sleep of the machine is noticed in time. */
 const LONGEST_TIMER_MS = 60_000;
+/** After some runs were begun the next ones wait so long, so that those of a busy host begin several at a time. */
+const BETWEEN_TURNS_MS = 20;
 /** Runs begun in one go; other events have their turn before the next ones. */
 const RUNS_PER_TURN = 100;
 /** The two clocks differ by this much more or less than before: somebody set the wall clock. */
@@ -45,6 +47,7 @@ export class Schedule {
   readonly #heap = new DueHeap<Entry>();
   #cancelTimer: (() => void) | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
+  #nextTurnAtMs = Number.NEGATIVE_INFINITY;
   /** Wall clock minus monotonic clock, as last seen. */
   #offsetMs: number;
   #firing = false;
@@ -130,7 +133,8 @@ export class Schedule {
     if (first === undefined || this.#firing || this.#closed || first.dueMs >= this.#timerAtMs) return;
     this.#disarm();
     const nowMs = this.#clock.monotonicMs();
-    const delayMs = Math.min(Math.max(Math.ceil(first.dueMs - nowMs), 0), LONGEST_TIMER_MS);
+    const turnAtMs = Math.max(first.dueMs, this.#nextTurnAtMs);
+    const delayMs = Math.min(Math.max(Math.ceil(turnAtMs - nowMs), 0), LONGEST_TIMER_MS);
     this.#timerAtMs = nowMs + delayMs;
     this.#cancelTimer = this.#clock.setTimer(() => this.#wake(), delayMs);
   }
@@ -146,12 +150,15 @@ export class Schedule {
     const now = this.#now();
     this.#noticeSetClock(now);
     this.#firing = true;
-    for (let runs = 0; runs < RUNS_PER_TURN; runs += 1) {
+    let begun = 0;
+    for (; begun < RUNS_PER_TURN; begun += 1) {
       const due = this.#heap.takeDue(now.monotonicMs);
       if (due === undefined) break;
       this.#fire(due.value, now);
     }
     this.#firing = false;
+    const areAllBegun = begun > 0 && begun < RUNS_PER_TURN;
+    if (areAllBegun) this.#nextTurnAtMs = now.monotonicMs + BETWEEN_TURNS_MS;
     this.#arm();
   }
 
