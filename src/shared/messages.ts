@@ -47,14 +47,19 @@ export interface RunnerSetup {
 }
 
 /** What goes to a runner worker as a task of the pool. */
-export type RunnerTask = RunTask | PostTask;
+export type RunnerTask = RunBatch | PostTask;
+
+/** Runs that begin together in one worker. The task is done when all of them are; each is told of when it has ended. */
+export interface RunBatch {
+  readonly type: 'runs';
+  readonly runs: readonly RunTask[];
+}
 
 /** Name of the executable at the root of a plugin's repository. */
 export const PLUGIN_FILE = 'plugin';
 
 /** One run of a plugin. */
 export interface RunTask {
-  readonly type: 'run';
   /** Names the run in the child table; a positive 32-bit number. */
   readonly runId: number;
   readonly namespace: string;
@@ -98,7 +103,6 @@ export type RunStatus = 'ok' | 'exit' | 'timeout' | 'signal' | 'spawn' | 'output
 
 /** What came of a run. Its points and its run metric are in the ring by then. */
 export interface RunOutcome {
-  readonly type: 'run';
   readonly status: RunStatus;
   /** 0 = ok, else the exit code, 124 = time-out, 126/127 = not executable/not found, 128+n = signal n, 65 = output. */
   readonly value: number;
@@ -119,6 +123,14 @@ export interface RunOutcome {
   readonly stdoutEnd: string;
   readonly stderrEnd: string;
 }
+
+/** A run that has ended: what came of it, or why the worker could not do it. */
+export type EndedRun =
+  | { readonly runId: number; readonly outcome: RunOutcome }
+  | { readonly runId: number; readonly problem: string };
+
+/** What a runner worker says to the supervisor beside the results of its tasks. */
+export type FromRunner = LogLine | { readonly type: 'ended'; readonly ended: readonly EndedRun[] };
 
 /** The body of a `/post` that is too large to be worked on by the supervisor's thread. */
 export interface PostTask {

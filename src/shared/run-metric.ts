@@ -41,7 +41,6 @@ function usageFields({ userMs, systemMs, maxRssBytes }: ResourceUsage) {
  */
 export function notStarted(value: 126 | 127, problem: string, durationMs = 0): RunOutcome {
   return {
-    type: 'run',
     status: 'spawn',
     value,
     exitCode: undefined,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import test from 'node:test';
+import test, { after } from 'node:test';
 import type { Worker } from 'node:worker_threads';
 import { childrenOfRow, createChildTable } from '../../src/shared/child-table.js';
 import { createDescriptorLedger } from '../../src/shared/native/descriptor-ledger.js';
@@ -23,6 +23,10 @@ import { waitUntil } from '../support/wait-until.js';
 
 const LANES = 3;
 const RUNNER_LANE = 1;
+
+// The threads of the pool, and what they say, keep no process alive.
+const alive = setInterval(() => {}, 60_000);
+after(() => clearInterval(alive));
 
 test('a runner worker that dies takes its plugins along: run metric, sentence, the next run works, a stream starts again', async (t) => {
   const { store, scratch } = await openStore(t);
@@ -89,7 +93,7 @@ test('a runner worker that dies takes its plugins along: run metric, sentence, t
   assert.match(problem ?? '', /^plugin hanging could not be run: its runner died: /);
   await waitUntil('its process is gone', () => !isAlive(pid));
   await waitUntil('that is logged', () =>
-    lines.some(({ message }) => message === 'ended 1 processes of a runner that died'),
+    lines.some(({ message }) => message === 'ended 1 process of a runner that died'),
   );
   assert.equal(runs.isRunning(hanging), false);
   const record = new LaneReader(ring, 0).read();
@@ -123,4 +127,5 @@ test('a runner worker that dies takes its plugins along: run metric, sentence, t
   assert.equal(streams.stateOf(hanging)?.restarts, 1);
   streams.drop(hanging);
   await waitUntil('it is ended when it is not wanted any more', () => !isAlive(second.pid));
+  await waitUntil('its run is over', () => !runs.isRunning(hanging));
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { type TestContext } from 'node:test';
+import test, { after, type TestContext } from 'node:test';
 import { childrenOfRow, createChildTable, rowCount } from '../../src/shared/child-table.js';
 import { createDescriptorLedger } from '../../src/shared/native/descriptor-ledger.js';
 import { createNoticeTimes } from '../../src/shared/notice-times.js';
@@ -15,6 +15,10 @@ import { waitUntil } from '../support/wait-until.js';
 
 /** So many tasks in a worker make the pool start another one. */
 const TASKS_OF_A_WORKER = 8;
+
+// The threads of the pool, and what they say, keep no process alive.
+const alive = setInterval(() => {}, 60_000);
+after(() => clearInterval(alive));
 
 function openPool(t: TestContext, maxThreads: number, idleTimeoutMs?: number) {
   const lanes = 1 + 2 * maxThreads;

@@ -24,7 +24,6 @@ test('a run sends what the plugin prints and then a point about itself, to the n
   assert.deepEqual(
     { ...outcome, usage: undefined, durationMs: 0, stdoutEnd: outcome.stdoutEnd.slice(0, 2) },
     {
-      type: 'run',
       status: 'ok',
       value: 0,
       exitCode: 0,

@@ -13,7 +13,7 @@ test('a worker that dies leaves its children in the table and its lane to a succ
   const quick = shellPlugin(t, `echo '[{"name":"a","value":1}]'`);
   await runner.run({ folder: quick });
 
-  const lost = runner.run({ folder: shellPlugin(t, 'exec sleep 600') });
+  const lost = runner.run({ folder: shellPlugin(t, 'exec sleep 600'), runId: 7 });
   const pid = await waitUntil('the plugin runs', () => childrenOfRow(childTable, 1)[0]?.pid);
   const [worker] = runner.pool.threads;
   assert.ok(worker);
@@ -23,7 +23,7 @@ test('a worker that dies leaves its children in the table and its lane to a succ
   await worker.terminate();
   await rejected;
 
-  assert.deepEqual(childrenOfRow(childTable, lane), [{ pid, runId: 1 }]);
+  assert.deepEqual(childrenOfRow(childTable, lane), [{ pid, runId: 7 }]);
   process.kill(-pid, 'SIGKILL');
   await waitUntil('the plugin is gone', () => !isAlive(pid));
 

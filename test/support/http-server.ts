@@ -144,7 +144,6 @@ const LISTING: PluginListing = {
 };
 
 const OUTCOME: RunOutcome = {
-  type: 'run',
   status: 'exit',
   value: 3,
   exitCode: 3,

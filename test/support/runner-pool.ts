@@ -1,15 +1,17 @@
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { setImmediate as afterPolling } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { createChildTable } from '../../src/shared/child-table.js';
 import type { LogLine } from '../../src/shared/log.js';
 import {
   ENGINE_CHOICES,
+  type EndedRun,
+  type FromRunner,
   type PluginUser,
   type PostOutcome,
   type PostTask,
+  type RunBatch,
   type RunnerSetup,
   type RunOutcome,
   type RunTask,
@@ -19,6 +21,7 @@ import { createNoticeTimes } from '../../src/shared/notice-times.js';
 import type { PluginLimits } from '../../src/shared/plugin-limits.js';
 import { LaneReader } from '../../src/shared/ring/lane-reader.js';
 import { createRing } from '../../src/shared/ring/layout.js';
+import { waitUntil } from './wait-until.js';
 
 /** A point as it stands in a document. */
 export interface SentPoint {
@@ -87,7 +90,7 @@ export function runnerPool(
     maxDocumentBytes,
     logLevel: 'debug',
   };
-  const pool = new Piscina<RunTask | PostTask, RunOutcome | PostOutcome>({
+  const pool = new Piscina<RunBatch | PostTask, PostOutcome | undefined>({
     filename: options.workerFile ? fileURLToPath(options.workerFile) : WORKER,
     workerData: setup,
     minThreads: threads,
@@ -97,7 +100,12 @@ export function runnerPool(
     trackUnmanagedFds: false,
   });
   const logs: LogLine[] = [];
-  pool.on('message', (line: LogLine) => logs.push(line));
+  const outcomes = new Map<number, RunOutcome>();
+  let lastRunId = 0;
+  pool.on('message', (message: FromRunner) => {
+    if (message.type === 'log') logs.push(message);
+    else noteOutcomes(outcomes, message.ended);
+  });
   test.after(() => pool.destroy());
   const readers = Array.from({ length: lanes }, (_, lane) => new LaneReader(setup.ring, lane));
   const takeRecords = (): SentRecord[] => readers.flatMap(takeFrom);
@@ -108,11 +116,11 @@ export function runnerPool(
     takeRecords,
     takePoints: () => takeRecords().flatMap((record) => record.points),
     run: async (task) => {
-      const outcome = await pool.run(runTask(task));
-      // What was logged before comes by another way, and may be looked at a moment later.
-      for (let turn = 0; turn < 2; turn += 1) await afterPolling();
-      if (outcome.type !== 'run') throw new Error(`a run's outcome is of type ${outcome.type}`);
-      return outcome;
+      lastRunId += 1;
+      const run = runTask({ runId: lastRunId, ...task });
+      await pool.run({ type: 'runs', runs: [run] });
+      // What it came to, and what was logged before, comes by another way than the end of the task.
+      return waitUntil('the outcome of the run is told', () => outcomes.get(run.runId));
     },
     post: async (body, task = {}) => {
       const bytes = Uint8Array.from(typeof body === 'string' ? Buffer.from(body) : body);
@@ -120,7 +128,7 @@ export function runnerPool(
         { ...POST_DEFAULTS, body: bytes, ...task },
         { transferList: [bytes.buffer] },
       );
-      if (outcome.type === 'run') throw new Error("a post's outcome is that of a run");
+      if (outcome === undefined) throw new Error("a post's outcome is that of runs");
       return outcome;
     },
   };
@@ -139,7 +147,6 @@ export const NO_LIMITS: PluginLimits = {
 };
 
 const RUN_DEFAULTS = {
-  type: 'run',
   runId: 1,
   namespace: 'web.front',
   pluginName: 'cpu',
@@ -177,6 +184,13 @@ const POST_DEFAULTS = {
   measurementPrefix: '',
   roomTimeoutMs: 10_000,
 } as const;
+
+function noteOutcomes(outcomes: Map<number, RunOutcome>, ended: readonly EndedRun[]): void {
+  for (const end of ended) {
+    if ('problem' in end) throw new Error(`a run could not be done: ${end.problem}`);
+    outcomes.set(end.runId, end.outcome);
+  }
+}
 
 function takeFrom(reader: LaneReader): SentRecord[] {
   const records: SentRecord[] = [];

@@ -80,7 +80,7 @@ export const CALL_ROUTES: readonly Route[] = [
     answer: answers.runAnswer,
     failures: [...onePluginFailures, 'running', 'stream', 'plugin-store'],
     answerTo: async (parameters, context) => {
-      const { type, stdoutEnd, stderrEnd, ...outcome } = await context.operations.runPlugin(
+      const { stdoutEnd, stderrEnd, ...outcome } = await context.operations.runPlugin(
         pluginOf(parameters, context),
         { timeoutMs: parameters.timeout, parameters: parameters.param },
       );

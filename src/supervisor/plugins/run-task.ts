@@ -71,7 +71,6 @@ export function runTask(
     ...definition.limits,
   };
   return {
-    type: 'run',
     runId: id,
     namespace: definition.namespace,
     pluginName: definition.name,

@@ -4,23 +4,25 @@ import type { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { childrenOfRow, clearRow, rowCount } from '../../shared/child-table.js';
 import { reasonOf } from '../../shared/coded-error.js';
+import { counted } from '../../shared/counted.js';
 import type { Log, LogLine } from '../../shared/log.js';
-import type { PostOutcome, PostTask, RunnerSetup, RunOutcome, RunTask } from '../../shared/messages.js';
+import type {
+  FromRunner,
+  PostOutcome,
+  PostTask,
+  RunBatch,
+  RunnerSetup,
+  RunOutcome,
+  RunTask,
+} from '../../shared/messages.js';
 import { takeLeftDescriptors } from '../../shared/native/descriptor-ledger.js';
 import { signalGroup } from '../../shared/process-group.js';
 import { laneOf, releaseLane } from '../../shared/ring/lane-owner.js';
 import { RingWake } from '../../shared/ring/wake.js';
+import { RunBatches } from './run-batches.js';
+import { WorkerChoice } from './worker-choice.js';
 
 const WORKER_FILE = new URL('../../workers/runner/worker.js', import.meta.url).href;
-
-/** A worker looks after this many tasks at once; most of their time is waiting for a child. */
-const TASKS_PER_WORKER = 4096;
-
-/**
- * With this many tasks in every worker another worker is started, as long as there may be more. Starting a process blocks
- * its thread until the program is loaded, so that all threads have to work before all places (four for each) are taken.
- */
-const TASKS_BEFORE_NEXT_WORKER = 4;
 
 /** A busy machine takes a while to start a thread; one that hangs is ended all the same. */
 const LOAD_TIMEOUT_MS = 5_000;
@@ -31,6 +33,9 @@ const HEAP_BYTES_PER_INPUT_BYTE = 32;
 
 const IDLE_TIMEOUT_MS = 60_000;
 
+/** How much a worker takes on is for `WorkerChoice` to say. */
+const NO_BOUND_OF_TASKS = 2 ** 31 - 1;
+
 /**
  * Owns the pool of runner workers. When a worker dies, the children it left behind are ended and its lane of the ring
  * goes to its successor.
@@ -38,7 +43,9 @@ const IDLE_TIMEOUT_MS = 60_000;
 export class RunnerPool {
   readonly #setup: RunnerSetup;
   readonly #log: Log;
-  readonly #pool: Piscina<RunTask | PostTask, RunOutcome | PostOutcome>;
+  readonly #pool: Piscina<RunBatch | PostTask, PostOutcome | undefined>;
+  readonly #choice: WorkerChoice;
+  readonly #batches: RunBatches;
   readonly #watched = new WeakSet<Worker>();
   /** Ids of threads whose code is loaded, and what comes when that of others is. */
   readonly #loaded = new Set<number>();
@@ -57,17 +64,20 @@ export class RunnerPool {
   }) {
     this.#setup = options.setup;
     this.#log = options.log;
+    this.#choice = new WorkerChoice(options.maxThreads);
+    this.#batches = new RunBatches(options.maxThreads, (batch) => this.#sendBatch(batch));
     this.#pool = new Piscina({
       filename: WORKER_FILE,
       workerData: options.setup,
       minThreads: 1,
       maxThreads: options.maxThreads,
-      concurrentTasksPerWorker: TASKS_PER_WORKER,
-      loadBalancer: (_task, workers) => leastBusy(workers, options.maxThreads),
+      concurrentTasksPerWorker: NO_BOUND_OF_TASKS,
+      loadBalancer: (task, workers) => this.#choice.choose(task, workers),
       idleTimeout: options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
       // Idle workers must not block in Atomics.wait: they have children and timers to look after.
       atomics: 'disabled',
       trackUnmanagedFds: false,
+      recordTiming: false,
       resourceLimits: { maxOldGenerationSizeMb: heapMebibytes(options.maxInputBytes) },
     });
     for (const worker of this.#pool.threads) this.#awaitLoaded(worker);
@@ -76,7 +86,10 @@ export class RunnerPool {
       if (!this.#loading.has(id)) this.#loaded.add(id);
       this.#watchNewWorkers();
     });
-    this.#pool.on('message', (line: LogLine) => options.acceptLine(line));
+    this.#pool.on('message', (message: FromRunner) => {
+      if (message.type === 'log') options.acceptLine(message);
+      else this.#batches.end(message.ended);
+    });
     this.#pool.on('error', (thrown) => {
       this.#log.error({ part: 'runner' }, `a runner worker failed: ${reasonOf(thrown)}`);
     });
@@ -84,15 +97,13 @@ export class RunnerPool {
 
   /** @throws when the worker dies under it */
   async run(task: RunTask): Promise<RunOutcome> {
-    const outcome = await this.#pool.run(task);
-    if (outcome.type !== 'run') throw new Error(`a runner answered a run with "${outcome.type}"`);
-    return outcome;
+    return this.#batches.run(task);
   }
 
   /** Parses, checks and writes a large post in a worker. The task's body is moved there. */
   async post(task: PostTask): Promise<PostOutcome> {
-    const outcome = await this.#pool.run(task, { transferList: [task.body.buffer as ArrayBuffer] });
-    if (outcome.type === 'run') throw new Error('a runner answered a post as if it were a run');
+    const outcome = await this.#give(task, 1, [task.body.buffer as ArrayBuffer]);
+    if (outcome === undefined) throw new Error('a runner answered a post as if it were runs');
     return outcome;
   }
 
@@ -118,6 +129,19 @@ export class RunnerPool {
 
   get threads(): number {
     return this.#pool.threads.length;
+  }
+
+  async #sendBatch(batch: RunBatch): Promise<void> {
+    await this.#give(batch, batch.runs.length);
+  }
+
+  async #give(task: RunBatch | PostTask, weight: number, transferList: ArrayBuffer[] = []) {
+    const weighed = this.#choice.weigh(task, weight);
+    try {
+      return await this.#pool.run(weighed.task, { transferList });
+    } finally {
+      weighed.done();
+    }
   }
 
   #children() {
@@ -178,7 +202,7 @@ export class RunnerPool {
     if (left.length > 0 && !this.#isClosing) {
       this.#log.warn(
         { part: 'runner', processes: left.length },
-        `ended ${left.length} processes of a runner that died`,
+        `ended ${counted(left.length, 'process', 'processes')} of a runner that died`,
       );
     }
   }
@@ -191,20 +215,4 @@ export class RunnerPool {
 function heapMebibytes(maxInputBytes: number): number {
   const usual = getHeapStatistics().heap_size_limit;
   return Math.ceil(Math.max(usual, HEAP_BASE_BYTES + HEAP_BYTES_PER_INPUT_BYTE * maxInputBytes) / MEBIBYTE);
-}
-
-interface WorkerLoad {
-  readonly currentUsage: number;
-}
-
-/** The worker with the fewest tasks; null, which makes the pool start another one, while that helps. */
-function leastBusy<T extends WorkerLoad>(workers: readonly T[], maxThreads: number): T | null {
-  const [first, ...others] = workers;
-  if (!first) return null;
-  const best = others.reduce(
-    (least, worker) => (worker.currentUsage < least.currentUsage ? worker : least),
-    first,
-  );
-  if (best.currentUsage >= TASKS_PER_WORKER) return null;
-  return best.currentUsage < TASKS_BEFORE_NEXT_WORKER || workers.length >= maxThreads ? best : null;
 }

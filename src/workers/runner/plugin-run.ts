@@ -114,7 +114,6 @@ async function followPlugin(
   const verdict = verdictOf(task, end, output, boundsEnd);
   logSideEffects(task, end, boundsEnd, output, verdict, runner.log);
   return {
-    type: 'run',
     ...verdict,
     exitCode,
     signal: end.exit?.signal,

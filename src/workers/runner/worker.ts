@@ -1,12 +1,14 @@
 /** The file that the threads of the runner pool execute: takes a lane of the ring, then does tasks. */
 import { parentPort, threadId, workerData } from 'node:worker_threads';
+import { reasonOf } from '../../shared/coded-error.js';
 import { forwardingLog, type Log } from '../../shared/log.js';
-import type { PostOutcome, RunnerSetup, RunnerTask, RunOutcome } from '../../shared/messages.js';
+import type { FromRunner, PostOutcome, RunnerSetup, RunnerTask, RunTask } from '../../shared/messages.js';
 import { cLibrary } from '../../shared/native/c-library.js';
 import { DescriptorRow } from '../../shared/native/descriptor-ledger.js';
 import { isFirstToLog } from '../../shared/notice-times.js';
 import { claimLane } from '../../shared/ring/lane-owner.js';
 import { LaneWriter } from '../../shared/ring/lane-writer.js';
+import { EndedRuns } from './ended-runs.js';
 import { FileHashes } from './file-hashes.js';
 import { ProcessLimits } from './limits/process-limits.js';
 import { type Runner, runPlugin } from './plugin-run.js';
@@ -17,16 +19,32 @@ import { openEngine } from './process-engine.js';
 const LANE_WAIT_MS = 100;
 const LANE_TRIES = 50;
 
+const endedRuns = new EndedRuns((ended) => say({ type: 'ended', ended }));
 const runner = startRunner(workerData as RunnerSetup);
 
-/** Does a task of the pool. */
-export default async function doTask(task: RunnerTask): Promise<RunOutcome | PostOutcome> {
-  return task.type === 'run' ? runPlugin(task, runner) : takePost(task, runner);
+/** Does a task of the pool. What came of runs is told one by one, and not by the result of the task. */
+export default async function doTask(task: RunnerTask): Promise<PostOutcome | undefined> {
+  if (task.type === 'post') return takePost(task, runner);
+  await Promise.all(task.runs.map(run));
+  return undefined;
+}
+
+async function run(task: RunTask): Promise<void> {
+  const { runId } = task;
+  try {
+    endedRuns.add({ runId, outcome: await runPlugin(task, runner) });
+  } catch (error) {
+    endedRuns.add({ runId, problem: reasonOf(error) });
+  }
+}
+
+function say(message: FromRunner): void {
+  parentPort?.postMessage(message);
 }
 
 function startRunner(setup: RunnerSetup): Runner {
   const lane = new LaneWriter(setup.ring, waitForLane(setup));
-  const log = forwardingLog(setup.logLevel, (line) => parentPort?.postMessage(line));
+  const log = forwardingLog(setup.logLevel, say);
   const { library } = cLibrary();
   if (library) library.ledger = new DescriptorRow(setup.descriptorLedger, lane.lane);
   const engine = openEngine({

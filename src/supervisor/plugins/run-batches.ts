@@ -1,0 +1,65 @@
+import type { EndedRun, RunBatch, RunOutcome, RunTask } from '../../shared/messages.js';
+
+interface WaitingRun {
+  readonly resolve: (outcome: RunOutcome) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Gathers the runs that begin in one turn of the event loop, so that a worker hears of several in one message: passing a
+ * message costs more than what stands in it.
+ */
+export class RunBatches {
+  readonly #send: (batch: RunBatch) => Promise<unknown>;
+  readonly #maxShares: number;
+  readonly #waiting = new Map<number, WaitingRun>();
+  #gathered: RunTask[] = [];
+
+  /**
+   * @param maxShares what was gathered is divided into so many batches at most, one for each worker that there may be
+   * @param send gives a batch to a worker; rejects when that dies under it
+   */
+  constructor(maxShares: number, send: (batch: RunBatch) => Promise<unknown>) {
+    this.#maxShares = maxShares;
+    this.#send = send;
+  }
+
+  /** Resolves when the run has ended; rejects when its worker died, or could not do it. */
+  run(task: RunTask): Promise<RunOutcome> {
+    if (this.#gathered.length === 0) setImmediate(() => this.#sendGathered());
+    this.#gathered.push(task);
+    return new Promise((resolve, reject) => this.#waiting.set(task.runId, { resolve, reject }));
+  }
+
+  /** To be called with what a worker says of runs that have ended. */
+  end(ended: readonly EndedRun[]): void {
+    for (const end of ended) {
+      const waiting = this.#take(end.runId);
+      if ('outcome' in end) waiting?.resolve(end.outcome);
+      else waiting?.reject(new Error(end.problem));
+    }
+  }
+
+  #sendGathered(): void {
+    const gathered = this.#gathered;
+    this.#gathered = [];
+    const size = Math.ceil(gathered.length / this.#maxShares);
+    for (let first = 0; first < gathered.length; first += size) {
+      void this.#sendBatch(gathered.slice(first, first + size));
+    }
+  }
+
+  async #sendBatch(runs: readonly RunTask[]): Promise<void> {
+    try {
+      await this.#send({ type: 'runs', runs });
+    } catch (error) {
+      for (const { runId } of runs) this.#take(runId)?.reject(error);
+    }
+  }
+
+  #take(runId: number): WaitingRun | undefined {
+    const waiting = this.#waiting.get(runId);
+    this.#waiting.delete(runId);
+    return waiting;
+  }
+}
