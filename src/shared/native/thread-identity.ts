@@ -5,8 +5,8 @@ import { type CLibrary, callError } from './c-library.js';
 export interface Identity {
   readonly uid: number;
   readonly gid: number;
-  /** Supplementary groups. */
-  readonly groups: readonly number[];
+  /** Supplementary groups; undefined: the thread's own, for what no group has a say in. */
+  readonly groups: readonly number[] | undefined;
 }
 
 /**
@@ -34,28 +34,29 @@ export class ThreadIdentity {
    *   its own back: it must end, and nothing else may be done on it
    */
   as<T>(other: Identity, work: () => T): T {
+    const groups = other.groups && Uint32Array.from(other.groups);
     try {
-      this.#become(other, Uint32Array.from(other.groups));
+      this.#become(other, groups);
       return work();
     } finally {
-      this.#takeBack();
+      this.#takeBack(groups !== undefined);
     }
   }
 
-  #become({ uid, gid }: Identity, groups: Uint32Array): void {
+  #become({ uid, gid }: Identity, groups: Uint32Array | undefined): void {
     const { setgroups, setresgid, setresuid } = this.#library.abi.systemCall;
-    this.#setGroups(setgroups, groups);
     // Groups first: a thread that is no longer root may not change them.
+    if (groups !== undefined) this.#setGroups(setgroups, groups);
     this.#call('setresgid', setresgid, gid, gid, 0);
     this.#call('setresuid', setresuid, uid, uid, 0);
   }
 
-  #takeBack(): void {
+  #takeBack(withGroups: boolean): void {
     const { setgroups, setresgid, setresuid } = this.#library.abi.systemCall;
     try {
       this.#call('setresuid', setresuid, 0, 0, 0);
       this.#call('setresgid', setresgid, this.#ownGid, this.#ownGid, this.#ownGid);
-      this.#setGroups(setgroups, this.#ownGroups);
+      if (withGroups) this.#setGroups(setgroups, this.#ownGroups);
     } catch (cause) {
       throw Object.assign(callError('taking back the rights of the thread', 'rights-lost'), { cause });
     }

@@ -1,10 +1,14 @@
-import { readFileSync } from 'node:fs';
 import { codeOf, reasonOf } from '../../../shared/coded-error.js';
 import type { Log } from '../../../shared/log.js';
 import type { PluginUser, RunTask } from '../../../shared/messages.js';
 import type { Resource } from '../../../shared/native/abi.js';
 import { type CLibrary, type CLibraryFound, cLibrary } from '../../../shared/native/c-library.js';
-import { prlimit, type ResourceBounds, setpriority } from '../../../shared/native/process-calls.js';
+import {
+  ownHardLimit,
+  prlimit,
+  type ResourceBounds,
+  setpriority,
+} from '../../../shared/native/process-calls.js';
 import { ThreadIdentity } from '../../../shared/native/thread-identity.js';
 import type { PluginLimits } from '../../../shared/plugin-limits.js';
 
@@ -90,7 +94,7 @@ export class ProcessLimits {
     this.#identity ??= new ThreadIdentity(library);
     for (let attempt = 1; ; attempt += 1) {
       try {
-        this.#identity.as({ uid, gid, groups: [] }, work);
+        this.#identity.as({ uid, gid, groups: undefined }, work);
         return;
       } catch (error) {
         if (!isDenial(error) || attempt === DENIALS_MAX) throw error;
@@ -128,29 +132,15 @@ function setBound(library: CLibrary, pid: number, resource: Resource, bound: Res
   try {
     prlimit(library, pid, resource, bound);
   } catch (error) {
-    const own = codeOf(error) === 'EPERM' ? ownHardLimit(resource) : undefined;
-    if (own === undefined || bound.hard === 'unlimited' || bound.hard <= own) throw error;
+    const own = ownHardLimit(library, resource);
+    if (codeOf(error) !== 'EPERM' || own === 'unlimited' || isWithin(bound.hard, own)) throw error;
     prlimit(library, pid, resource, { soft: own, hard: own });
   }
 }
 
+function isWithin(hard: ResourceBounds['hard'], own: number): boolean {
+  return hard === 'unlimited' || hard <= own;
+}
+
 const WAY_OUT =
   'a niceness below the own one takes root (CAP_SYS_NICE): give the agent that, or change the limit';
-
-const NAMES_IN_PROC: Readonly<Record<Resource, string>> = {
-  cpu: 'Max cpu time',
-  fileSize: 'Max file size',
-  core: 'Max core file size',
-  processes: 'Max processes',
-  openFiles: 'Max open files',
-  addressSpace: 'Max address space',
-};
-
-/** Undefined when there is none. */
-function ownHardLimit(resource: Resource): number | undefined {
-  const line = readFileSync('/proc/self/limits', 'utf8')
-    .split('\n')
-    .find((text) => text.startsWith(NAMES_IN_PROC[resource]));
-  const hard = line?.slice(NAMES_IN_PROC[resource].length).trim().split(/\s+/)[1];
-  return hard === undefined || hard === 'unlimited' ? undefined : Number(hard);
-}
