@@ -114,7 +114,7 @@ export const FILE_CONTROL = { setDescriptorFlags: 2, setStatusFlags: 4 } as cons
 export const EPOLL = { add: 1, remove: 2, readable: 0x001 } as const;
 
 /** Kinds of `waitid` ids and its options: all children, exited ones, not taken away. */
-export const WAIT_ID = { all: 0, exited: 4, noWait: 0x01000000 } as const;
+export const WAIT_ID = { all: 0, process: 1, exited: 4, noWait: 0x01000000 } as const;
 
 /** `which` of `setpriority`. */
 export const PRIORITY_PROCESS = 0;

@@ -75,10 +75,24 @@ export function openEndDescriptor(library: CLibrary, pid: number): number | unde
 }
 
 /** Whether any child of this process has ended and waits to be taken. Takes nothing. */
-export function someChildEnded({ functions }: CLibrary): boolean {
-  info.fill(0);
-  const result = functions.waitid(WAIT_ID.all, 0, info, WAIT_ID.exited | WAIT_ID.noWait | WAIT_NO_HANG);
-  return result === 0 && info[SIGNAL_INFO.pidWord] !== 0;
+export function someChildEnded(library: CLibrary): boolean {
+  return endWaits(library, WAIT_ID.all, 0) === true;
+}
+
+/**
+ * Whether a child of this process has ended and waits to be taken. Takes nothing: until that is done, nobody else can
+ * get the child's number, or that of its process group.
+ * @returns 'not-ours' when there is no such child (any more)
+ */
+export function childEnded(library: CLibrary, pid: number): boolean | 'not-ours' {
+  return endWaits(library, WAIT_ID.process, pid);
+}
+
+function endWaits({ functions, errorName }: CLibrary, kind: number, id: number): boolean | 'not-ours' {
+  info[SIGNAL_INFO.pidWord] = 0;
+  const result = functions.waitid(kind, id, info, WAIT_ID.exited | WAIT_ID.noWait | WAIT_NO_HANG);
+  if (result === 0) return info[SIGNAL_INFO.pidWord] !== 0;
+  return errorName() === 'ECHILD' ? 'not-ours' : false;
 }
 
 /** Makes orphans among this process's descendants its own children, so that it finds them and learns of their end. */
@@ -113,6 +127,17 @@ export function prlimit(
   if (library.systemCallPair(number, pid, RESOURCE[resource], bounds, null) < 0) {
     throw callError('prlimit', library.errorName());
   }
+}
+
+/** The most that this process may give itself, and others without special rights, of a resource. */
+export function ownHardLimit(library: CLibrary, resource: Resource): number | 'unlimited' {
+  const bounds = new BigUint64Array(2);
+  const number = library.abi.systemCall.prlimit64;
+  if (library.systemCallPair(number, 0, RESOURCE[resource], null, bounds) < 0) {
+    throw callError('prlimit', library.errorName());
+  }
+  const [, hard = UNLIMITED] = bounds;
+  return hard === UNLIMITED ? 'unlimited' : Number(hard);
 }
 
 /**

@@ -3,17 +3,17 @@ import { Poller } from '../../shared/native/poller.js';
 import { KEYS_PER_SLOT, SOURCE, WatchedChild } from './watched-child.js';
 
 /** The shortest and the longest time between two looks at the children. */
-const SHORTEST_MS = 1;
+const SHORTEST_MS = 2;
 const LONGEST_MS = 20;
 /** So many looks in a row that found nothing are short ones. */
 const SHORT_LOOKS = 30;
-/** A child that lives longer than this has its outputs read while it runs. */
-const OUTPUTS_AFTER_MS = 4;
+/** A child that lives longer than this is asked after no more: the poller tells of its outputs and its end. */
+const YOUNG_MS = 4;
 
 /**
  * Looks after the children of a thread: reads what they print and takes their ends.
  *
- * It looks by a timer, every millisecond while something happens and every 20 ms while nothing does: one look serves
+ * It looks by a timer, every two milliseconds while something happens and every 20 ms while nothing does: one look serves
  * all children that have something by then, which is cheaper than an event for each pipe of each child, and leaves
  * nothing in the event loop that is in the way when the thread ends.
  */
@@ -23,9 +23,9 @@ export class ChildWatch {
   /** By slot, with gaps. */
   readonly #children: (WatchedChild | undefined)[] = [];
   readonly #freeSlots: number[] = [];
-  /** Too young to have their outputs polled, the oldest first, with the time of their start. */
+  /** Looked at one by one, with the time of their start: most end before the poller would be worth its while. */
   #young: { readonly child: WatchedChild; readonly startedAt: number }[] = [];
-  /** Those whose end the kernel does not tell of. */
+  /** Those that are older, and whose end the kernel does not tell of. */
   readonly #silent = new Set<WatchedChild>();
   #count = 0;
   #emptyLooks = 0;
@@ -52,7 +52,6 @@ export class ChildWatch {
     });
     this.#children[slot] = child;
     this.#count += 1;
-    if (!child.tellsOfItsEnd) this.#silent.add(child);
     this.#young.push({ child, startedAt: performance.now() });
     this.#emptyLooks = 0;
     this.#lookLater();
@@ -68,8 +67,10 @@ export class ChildWatch {
       if (child !== undefined && this.#serve(child, key % KEYS_PER_SLOT)) isMoreThere = true;
     }
     for (const child of this.#silent) this.#lookForEnd(child);
-    this.#pollGrownUps();
-    this.#emptyLooks = keys.length === 0 ? this.#emptyLooks + 1 : 0;
+    const young = this.#young.length;
+    this.#lookAtYoung();
+    const happened = keys.length > 0 || this.#young.length < young;
+    this.#emptyLooks = happened ? 0 : this.#emptyLooks + 1;
     if (isMoreThere) this.#timer = setImmediate(() => this.#look());
     else this.#lookLater();
   }
@@ -85,17 +86,21 @@ export class ChildWatch {
     if (child.takeEnd()) this.#silent.delete(child);
   }
 
-  #pollGrownUps(): void {
-    const grownUpAt = performance.now() - OUTPUTS_AFTER_MS;
-    let settled = 0;
-    for (const { child, startedAt } of this.#young) {
-      if (!child.isOver && startedAt > grownUpAt) break;
-      child.pollOutputs();
-      // The system may be out of room for it: again with the next look.
-      if (!child.hasOutputsPolled) break;
-      settled += 1;
-    }
-    if (settled > 0) this.#young = this.#young.slice(settled);
+  #lookAtYoung(): void {
+    if (this.#young.length === 0) return;
+    const grownUpAt = performance.now() - YOUNG_MS;
+    this.#young = this.#young.filter(({ child, startedAt }) => {
+      const isGone = child.takeEnd();
+      return (!isGone && startedAt > grownUpAt) || !this.#isPolled(child, isGone);
+    });
+  }
+
+  /** Leaves a child to the poller. False when the system is out of room for it: again with the next look. */
+  #isPolled(child: WatchedChild, isGone: boolean): boolean {
+    child.pollOutputs();
+    if (!child.hasOutputsPolled) return false;
+    if (!isGone && !child.pollEnd()) this.#silent.add(child);
+    return true;
   }
 
   #forget(slot: number): void {

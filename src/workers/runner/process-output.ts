@@ -1,4 +1,5 @@
-const FIRST_BYTES = 4096;
+/** Small enough for Node.js to take it from memory that it has in store. */
+const FIRST_BYTES = 2048;
 const TAIL_BYTES = 16 * 1024;
 
 /** The whole of an output up to a bound, in one buffer: many small writes cost no more than one large one. */

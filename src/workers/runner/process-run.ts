@@ -48,11 +48,15 @@ export async function followProcess(process: StartedProcess, limits: ProcessLimi
     stderr: (chunk) => stderr.append(chunk),
   });
 
+  let haveOutputsEnded = false;
+  const outputsEnded = process.outputsEnded.then(() => {
+    haveOutputsEnded = true;
+  });
   const exit = await Promise.race([process.exited, ending.inVain]);
   const durationMs = Math.round(performance.now() - process.startedAt);
   ending.finish();
   const endedItself = ending.begunBy === undefined && exit?.signal === undefined;
-  const isOver = (await endsSoon(process.outputsEnded)) && endedItself;
+  const isOver = (haveOutputsEnded || (await endsSoon(outputsEnded))) && endedItself;
   const strays = isOver ? [] : await process.endStrays();
   process.closeOutputs();
   return {

@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import type { CLibrary } from '../../shared/native/c-library.js';
 import { closeDescriptor, readNow } from '../../shared/native/descriptors.js';
 import type { Poller } from '../../shared/native/poller.js';
-import { openEndDescriptor, takeChildEnd } from '../../shared/native/process-calls.js';
+import { childEnded, openEndDescriptor, takeChildEnd } from '../../shared/native/process-calls.js';
 import type { OutputListener, ProcessExit } from './started-process.js';
 
 /** What of a child can become readable; with its slot this makes a poller's key. */
@@ -30,7 +30,7 @@ export class WatchedChild {
   readonly #outputs: [number, number];
   readonly #isPolled: [boolean, boolean] = [false, false];
   readonly #names: string[] = [];
-  readonly #endDescriptor: number | undefined;
+  #endDescriptor: number | undefined;
   readonly #onOver: (child: WatchedChild) => void;
   #listener: OutputListener | undefined;
   #isGone = false;
@@ -61,12 +61,6 @@ export class WatchedChild {
     this.outputsEnded = new Promise((resolve) => {
       this.#resolveOutputs = resolve;
     });
-    this.#endDescriptor = this.#openEnd();
-  }
-
-  /** False: whether it has ended must be looked for. */
-  get tellsOfItsEnd(): boolean {
-    return this.#endDescriptor !== undefined;
   }
 
   /** Neither the process nor anything of its outputs is left. */
@@ -78,7 +72,16 @@ export class WatchedChild {
     this.#listener = listener;
   }
 
-  /** Has the poller tell of its outputs. Most children never come to that: they end first, and are read then. */
+  /**
+   * Has the poller tell of its end. Most children never come to that, and to that of its outputs: they end first.
+   * @returns false when it cannot: whether it has ended must be looked for
+   */
+  pollEnd(): boolean {
+    this.#endDescriptor ??= this.#openEnd();
+    return this.#endDescriptor !== undefined;
+  }
+
+  /** Has the poller tell of its outputs, which are read at its end else. */
   pollOutputs(): void {
     for (const source of OUTPUTS) {
       const descriptor = this.#outputs[source];
@@ -166,11 +169,11 @@ export class WatchedChild {
   }
 
   #take(): ProcessExit | undefined {
-    // Before its end is taken its number cannot be given to anybody else, and neither can that of its group.
-    if (this.tellsOfItsEnd) this.killGroup('SIGKILL');
+    const hasEnded = childEnded(this.#library, this.pid);
+    if (hasEnded === false) return undefined;
+    // Its number and that of its group are still nobody else's.
+    if (hasEnded === true) this.killGroup('SIGKILL');
     const end = takeChildEnd(this.#library, this.pid);
-    if (end === undefined) return undefined;
-    if (!this.tellsOfItsEnd) this.killGroup('SIGKILL');
     return end === 'not-ours' ? UNKNOWN_END : end;
   }
 
