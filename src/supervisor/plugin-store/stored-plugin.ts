@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fullJitterMs } from '../../shared/back-off.js';
@@ -36,6 +36,8 @@ export class StoredPlugin {
   /** No new runs, no new clones. */
   #stopped = false;
   readonly #remains: PluginRemains;
+  /** An address of the registry, and what is noted of it. */
+  #known: { readonly address: string; readonly shown: string } | undefined;
 
   /** `found` is its version of an earlier life; `after`, an earlier plugin of this name that is going. */
   constructor(place: PluginPlace, parts: StoreParts, found: Version | undefined, after: Promise<unknown>) {
@@ -116,17 +118,18 @@ export class StoredPlugin {
   }
 
   #serves(plugin: PluginDefinition): boolean {
-    return this.#current?.version.address === withoutCredentials(plugin.address);
+    return this.#current?.version.address === this.#addressOf(plugin);
+  }
+
+  /** As it is noted with a version. It is asked for at every run, and hardly ever another one. */
+  #addressOf({ address }: PluginDefinition): string {
+    if (address !== this.#known?.address) this.#known = { address, shown: withoutCredentials(address) };
+    return this.#known.shown;
   }
 
   /** One look through the link: finds a missing link, a missing folder and a missing file. */
   #isOnDisk(): boolean {
-    try {
-      return statSync(join(this.#place.link, PLUGIN_FILE), { throwIfNoEntry: false }) !== undefined;
-    } catch {
-      // Unreadable or a link in a circle: not ours any more.
-      return false;
-    }
+    return existsSync(join(this.#place.link, PLUGIN_FILE));
   }
 
   /** At once the first time; a plugin that deletes itself in every run must not keep the git server busy. */

@@ -1,4 +1,4 @@
-import { type BigIntStats, lstatSync, realpathSync, statSync } from 'node:fs';
+import { lstatSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import { codeOf, reasonOf } from '../../shared/coded-error.js';
 import { PLUGIN_FILE, type PluginUser, type RunTask } from '../../shared/messages.js';
@@ -8,8 +8,8 @@ import type { FileHashes } from './file-hashes.js';
 /** What of a run is judged. */
 export type JudgedRun = Pick<RunTask, 'folder' | 'trust' | 'user'>;
 
-const WRITABLE_BY_GROUP = 0o020n;
-const WRITABLE_BY_ALL = 0o002n;
+const WRITABLE_BY_GROUP = 0o020;
+const WRITABLE_BY_ALL = 0o002;
 
 /**
  * Says why a plugin's file must not be run, in a sentence; undefined when nothing speaks against it. It must not when
@@ -35,12 +35,12 @@ export async function trustProblem(run: JudgedRun, hashes: FileHashes): Promise<
 interface Program {
   /** Where its links lead. */
   readonly path: string;
-  readonly status: BigIntStats;
+  readonly status: Stats;
 }
 
 function programOf({ folder }: JudgedRun): Program | { readonly problem: string } | undefined {
   const file = join(folder, PLUGIN_FILE);
-  const entry = lstatSync(file, { bigint: true, throwIfNoEntry: false });
+  const entry = lstatSync(file, { throwIfNoEntry: false });
   if (entry === undefined) return undefined;
   if (!entry.isSymbolicLink()) return regular({ path: file, status: entry });
   const path = realpathSync.native(file);
@@ -49,10 +49,7 @@ function programOf({ folder }: JudgedRun): Program | { readonly problem: string 
     return { problem: `${file} is a link to ${path}, which is not in the repository` };
   }
   // Named by the folder's own name again, so that the way to it is that of the store.
-  return regular({
-    path: join(folder, path.slice(root.length)),
-    status: lstatSync(path, { bigint: true }),
-  });
+  return regular({ path: join(folder, path.slice(root.length)), status: lstatSync(path) });
 }
 
 function regular(program: Program): Program | { readonly problem: string } {
@@ -68,33 +65,33 @@ function writeProblem(
   const problem = whoElseCanWrite(path, status, user);
   if (problem !== undefined) return problem;
   for (let folder = dirname(path); folder.length >= storeFolder.length; folder = dirname(folder)) {
-    const folderProblem = whoElseCanWrite(folder, statSync(folder, { bigint: true }), user);
+    const folderProblem = whoElseCanWrite(folder, statSync(folder), user);
     if (folderProblem !== undefined) return folderProblem;
     if (folder === dirname(folder)) break;
   }
   return undefined;
 }
 
-const OWN_UID = BigInt(process.geteuid?.() ?? 0);
+const OWN_UID = process.geteuid?.() ?? 0;
 
 function whoElseCanWrite(
   path: string,
-  { uid, gid, mode }: BigIntStats,
+  { uid, gid, mode }: Pick<Stats, 'uid' | 'gid' | 'mode'>,
   user: PluginUser | undefined,
 ): string | undefined {
-  if (uid !== OWN_UID && uid !== 0n) {
-    const owner = user !== undefined && uid === BigInt(user.uid) ? user.name : `the user with id ${uid}`;
+  if (uid !== OWN_UID && uid !== 0) {
+    const owner = user !== undefined && uid === user.uid ? user.name : `the user with id ${uid}`;
     return `${owner}, who owns ${path}, could change it; run chown ${OWN_UID} ${path}, or fetch the plugin anew`;
   }
-  if ((mode & WRITABLE_BY_ALL) !== 0n) return `every user could change ${path}; run chmod go-w ${path}`;
-  if ((mode & WRITABLE_BY_GROUP) !== 0n) {
+  if ((mode & WRITABLE_BY_ALL) !== 0) return `every user could change ${path}; run chmod go-w ${path}`;
+  if ((mode & WRITABLE_BY_GROUP) !== 0) {
     return `everybody in the group with id ${gid} could change ${path}; run chmod go-w ${path}`;
   }
   return undefined;
 }
 
 async function pinProblem(
-  { path, status }: Program,
+  { path }: Program,
   { pin, commit, fetchedSha256 }: PluginTrust,
   hashes: FileHashes,
 ): Promise<string | undefined> {
@@ -107,7 +104,7 @@ async function pinProblem(
   }
   const expected = pin.sha256 ?? fetchedSha256;
   if (expected === undefined) return undefined;
-  const sha256 = await hashes.sha256(path, status);
+  const sha256 = await hashes.sha256(path, lstatSync(path, { bigint: true }));
   if (sha256 === undefined) return `${path} was changed while it was looked at`;
   if (pin.sha256 !== undefined && sha256 !== pin.sha256) {
     return (
