@@ -16,9 +16,9 @@ const DRAIN_SECONDS = 20;
 const SCRIPT = '#!/bin/sh\necho \'[{"name":"up","value":1}]\'\n';
 
 interface Listed {
-  readonly interval: number;
+  readonly interval: number | string;
   readonly skipped: number;
-  readonly lastRun?: { readonly endedAt: string; readonly latenessMs?: number };
+  readonly lastRun?: { readonly endedAt: string; readonly latenessMs?: number | undefined } | undefined;
 }
 
 /**

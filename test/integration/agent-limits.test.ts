@@ -59,10 +59,7 @@ test('plugins that take all they can get are ended, and the agent and the others
     items.map(({ git = '' }) => callPlugin(agent, 'run', git, '&timeout=60')),
   );
   const problems = answers.map(({ body }) => body.problem);
-  assert.equal(
-    problems[0],
-    'plugin busy was ended by SIGXCPU: it used more than 1 seconds of processor time',
-  );
+  assert.equal(problems[0], 'plugin busy was ended by SIGXCPU: it used more than 1 second of processor time');
   assert.equal(problems[1], 'plugin disk was ended by SIGXFSZ: it wrote more than 1000000 bytes to a file');
   assert.match(problems[2] ?? '', /^plugin memory (exited with code|was ended by)/);
   assert.match(problems[3] ?? '', /^plugin bomb exited with code 2/);

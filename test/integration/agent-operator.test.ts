@@ -236,7 +236,7 @@ test('a plugin that cannot be noted as disabled is disabled until the agent ends
   const answer = await agent.call(`/plugins/disable?ns=web.shop&repo=${encodeURIComponent(repo)}`);
   assert.equal(answer.body.ok, false);
   assert.match(answer.body.error?.message ?? '', /is disabled, but only until the agent ends/);
-  assert.equal((await agent.call('/plugins/list')).body.plugins[0].enabled, false);
+  assert.equal((await agent.call('/plugins/list')).body.plugins[0]?.enabled, false);
 });
 
 test('under nohup the terminal may close', async (context) => {

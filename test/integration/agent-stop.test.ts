@@ -72,12 +72,12 @@ test('an agent that stops while runs wait for room in the ring says so, and ends
     ...WITHOUT_DISK,
   });
   await waitUntil('it is fetched', async () => (await agent.call('/plugins/list')).body.plugins[0]?.commit);
-  const repo = encodeURIComponent((await agent.call('/plugins/list')).body.plugins[0].repo);
+  const repo = encodeURIComponent((await agent.call('/plugins/list')).body.plugins[0]?.repo ?? '');
   const run = agent.call(`/plugins/run?ns=web.shop&repo=${repo}&timeout=20`);
   run.catch(() => undefined);
   await waitUntil('the lane is full', async () => (await agent.outputStatus()).memoryPoints > 30_000);
   assert.equal(await agent.kill('SIGTERM'), 0);
-  assert.match(agent.stderr, /1 runs could not put their points into the ring: it is full/);
+  assert.match(agent.stderr, /1 run could not put its points into the ring: it is full/);
   assert.match(agent.stderr, /\d{5} points in \d+ documents that could not be delivered/);
 });
 

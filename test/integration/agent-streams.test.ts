@@ -170,7 +170,7 @@ test('more streams than maxstreams wait until one ends, and the log says so', as
   const items = repos.map((repo, index) => streamItem(['one', 'two'][index] ?? '', repo));
   const agent = await startWithPlugins(t, items, { runner: 'maxstreams = 1' });
   await waitUntil('the log says so', () =>
-    /1 plugins run all the time and there are more/.test(agent.stderr),
+    /1 plugin runs all the time and there are more/.test(agent.stderr),
   );
   const running = async () =>
     (await Promise.all(['one', 'two'].map((name) => listed(agent, name)))).filter((found) => found.running);

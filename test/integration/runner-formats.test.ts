@@ -15,8 +15,7 @@ test('line protocol of a plugin goes out with all fields in a point; bad lines a
     ['ok', 0, 2, 1],
     outcome.problem,
   );
-  const sentence =
-    'plugin cpu printed 1 bad metrics of 3, which are left out: line 2: its fields are missing';
+  const sentence = 'plugin cpu printed 1 bad metric of 3, which is left out: line 2: its fields are missing';
   assert.equal(outcome.problem, sentence);
   assert.ok(runner.logs.some(({ level, message }) => level === 'warn' && message === sentence));
   const [disk, up, run] = runner.takePoints();

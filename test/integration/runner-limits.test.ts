@@ -56,7 +56,7 @@ test('its niceness is that of the limits', async (t) => {
 test('one that uses too much processor time is ended by SIGXCPU, and the sentence says so', async (t) => {
   const { status, value, signal, problem } = await run(t, { cpuseconds: 1 }, { lines: [BUSY] });
   assert.deepEqual([status, value, signal], ['signal', 152, 'SIGXCPU']);
-  assert.equal(problem, 'plugin cpu was ended by SIGXCPU: it used more than 1 seconds of processor time');
+  assert.equal(problem, 'plugin cpu was ended by SIGXCPU: it used more than 1 second of processor time');
 });
 
 test('one that goes on after SIGXCPU is ended by SIGKILL, with the same sentence', async (t) => {
@@ -64,7 +64,7 @@ test('one that goes on after SIGXCPU is ended by SIGKILL, with the same sentence
   assert.deepEqual([status, value], ['signal', 137]);
   assert.match(
     problem ?? '',
-    /^plugin cpu was ended by SIGKILL: it (has probably )?used more than 1 seconds of processor time$/,
+    /^plugin cpu was ended by SIGKILL: it (has probably )?used more than 1 second of processor time$/,
   );
 });
 

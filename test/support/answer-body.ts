@@ -8,8 +8,7 @@ interface Contents {
   readonly '/update': z.output<typeof answers.syncAnswer>;
   readonly '/me/ns': z.output<typeof answers.namespacesAnswer>;
   readonly '/me/status': z.output<typeof answers.statusAnswer>;
-  // biome-ignore lint/suspicious/noExplicitAny: whoever asks says how much of it there is; `ListedPlugin` is all
-  readonly '/plugins/list': { readonly plugins: any };
+  readonly '/plugins/list': z.output<typeof answers.pluginsAnswer>;
   readonly '/plugins/outputs': z.output<typeof pluginOutputsAnswer>;
   readonly '/plugins/update': z.output<typeof answers.updateAnswer>;
   readonly '/plugins/run': z.output<typeof answers.runAnswer>;

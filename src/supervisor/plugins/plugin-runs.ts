@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError, reasonOf } from '../../shared/coded-error.js';
+import { counted } from '../../shared/counted.js';
 import type { Log } from '../../shared/log.js';
 import type { RunOutcome } from '../../shared/messages.js';
 import { type StreamControl, wantEnd } from '../../shared/stream-control.js';
@@ -174,7 +175,7 @@ export class PluginRuns {
     if (this.#underWay.size > 0) {
       this.#log.error(
         { runs: this.#underWay.size },
-        `${this.#underWay.size} runs could not put their points into the ring: it is full`,
+        `${counted(this.#underWay.size, 'run could not put its points', 'runs could not put their points')} into the ring: it is full`,
       );
     }
   }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit, { type LimitFunction } from 'p-limit';
 import { fullJitterMs } from '../../shared/back-off.js';
 import { reasonOf } from '../../shared/coded-error.js';
+import { counted } from '../../shared/counted.js';
 import type { Log } from '../../shared/log.js';
 import { countsOf, createStreamControl, type StreamControl } from '../../shared/stream-control.js';
 import type { DisabledPlugins } from './disabled-plugins.js';
@@ -204,7 +205,7 @@ export class PluginStreams {
     this.#hasWarned = true;
     this.#log.warn(
       { maxstreams: this.#maxStreams },
-      `${this.#maxStreams} plugins run all the time and there are more: these wait until one ends; raise [runner] maxstreams`,
+      `${counted(this.#maxStreams, 'plugin runs', 'plugins run')} all the time and there are more: these wait until one ends; raise [runner] maxstreams`,
     );
   }
 }

@@ -1,4 +1,5 @@
 import TinyQueue from 'tinyqueue';
+import { counted } from '../../shared/counted.js';
 import type { Log } from '../../shared/log.js';
 
 /** A host that is short of places says so this often at most. */
@@ -158,7 +159,7 @@ export class RunTurns {
     this.#warnedAtMs = nowMs;
     this.#log.warn(
       { maxprocesses: this.#places, running: this.#running },
-      `${this.#running} plugins are running at once and more are due: these wait; raise [runner] maxprocesses (${this.#places}), or see in /plugins/list which ones take long`,
+      `${counted(this.#running, 'plugin is', 'plugins are')} running at once and more are due: these wait; raise [runner] maxprocesses (${this.#places}), or see in /plugins/list which ones take long`,
     );
   }
 }

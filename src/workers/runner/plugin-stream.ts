@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { counted } from '../../shared/counted.js';
 import type { Log } from '../../shared/log.js';
 import type { RunOutcome, RunStatus } from '../../shared/messages.js';
 import type { PluginFormat } from '../../shared/plugin-format.js';
@@ -50,7 +51,6 @@ export async function followStream(process: StartedProcess, setup: StreamSetup):
   await reader.finish();
   const verdict = isEndWanted(setup.control) ? ON_PURPOSE : verdictOf(setup, exit, why);
   return {
-    type: 'run',
     ...verdict,
     exitCode: exit.code,
     signal: exit.signal,
@@ -189,7 +189,7 @@ class StreamReader {
     const more = this.#untoldBad > this.#shown.length ? '; …' : '';
     log.warn(
       { plugin, namespace, badMetrics: this.badMetrics },
-      `plugin ${plugin} printed ${this.#untoldBad} bad metrics, which are left out: ${reasons}${more}`,
+      `plugin ${plugin} printed ${counted(this.#untoldBad, 'bad metric, which is', 'bad metrics, which are')} left out: ${reasons}${more}`,
     );
     this.#untoldBad = 0;
     this.#shown = [];

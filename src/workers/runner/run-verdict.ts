@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { counted } from '../../shared/counted.js';
 import type { RunStatus, RunTask } from '../../shared/messages.js';
 import type { PluginFormat } from '../../shared/plugin-format.js';
 import type { BadMetric } from '../../shared/points-document.js';
@@ -73,7 +74,7 @@ export function badMetricsSentence(
   const shown = metrics.bad.slice(0, REASONS_SHOWN).map((bad) => badPlace(bad, format));
   const more = metrics.badCount > shown.length ? '; …' : '';
   const total = metrics.badCount + metrics.points;
-  return `${plugin} printed ${metrics.badCount} bad metrics of ${total}, which are left out: ${shown.join('; ')}${more}`;
+  return `${plugin} printed ${counted(metrics.badCount, 'bad metric')} of ${total}, which ${metrics.badCount === 1 ? 'is' : 'are'} left out: ${shown.join('; ')}${more}`;
 }
 
 function badPlace(bad: BadMetric, format: PluginFormat): string {

@@ -1,3 +1,4 @@
+import { counted } from '../../../shared/counted.js';
 import type { RunTask } from '../../../shared/messages.js';
 import type { ResourceUsage } from '../../../shared/native/process-calls.js';
 import type { BoundsEnd } from './run-bounds.js';
@@ -17,10 +18,10 @@ export function limitSentence(
   { outOfMemory }: BoundsEnd,
 ): string | undefined {
   const { memory, filesize, cpuseconds } = limits;
-  if (outOfMemory > 0) return `it used more than ${memory} bytes of memory`;
-  if (end.exit?.signal === 'SIGXFSZ') return `it wrote more than ${filesize} bytes to a file`;
+  if (outOfMemory > 0) return `it used more than ${counted(memory, 'byte')} of memory`;
+  if (end.exit?.signal === 'SIGXFSZ') return `it wrote more than ${counted(filesize, 'byte')} to a file`;
   if (cpuseconds === 0) return undefined;
-  const sentence = `used more than ${cpuseconds} seconds of processor time`;
+  const sentence = `used more than ${counted(cpuseconds, 'second')} of processor time`;
   if (end.exit?.signal === 'SIGXCPU') return `it ${sentence}`;
   return end.exit?.signal === 'SIGKILL' ? afterWarning(end, cpuseconds, sentence) : undefined;
 }
