@@ -27,8 +27,9 @@ const UNDER_WAY = 16;
 /** Compared side by side; of several rounds the middle one counts, for a ratio the round with the middle ratio. */
 const ROUNDS = 5;
 
-/** Go's own setting, and the one that the host makes by itself: always the same on all sides of a comparison. */
-const GARBAGE_PERCENTS = ['100', '400'] as const;
+/** Go's own setting of its garbage collector, and the one that the host makes by itself. */
+const GO_DEFAULT_GOGC = '100';
+const HOST_GOGC = '400';
 
 type Mode = 'count' | 'bytes';
 
@@ -49,7 +50,14 @@ export async function benchGoOutputs(seconds: number): Promise<void> {
   try {
     const bench = prepare(folder, seconds);
     await compareCounting(bench);
-    for (const percent of GARBAGE_PERCENTS) await compareDecoding(bench, percent);
+    const byDefault = await compareDecoding(bench, GO_DEFAULT_GOGC);
+    const asHosted = await compareDecoding(bench, HOST_GOGC);
+    tellRatio(
+      `decodes, host as it comes (GOGC=${HOST_GOGC}) against C driver as it comes (GOGC=${GO_DEFAULT_GOGC})`,
+      asHosted.map(
+        ({ host }, round) => host.eventsPerSecond / (byDefault[round]?.driver.eventsPerSecond ?? 0),
+      ),
+    );
     tell('counts bytes, host, 4 instances', await throughHost(bench, 'bytes', 4, {}));
     tell('decodes, host, 4 instances', await throughHost(bench, 'count', 4, {}));
     await benchIdleHost(bench);
@@ -125,7 +133,7 @@ async function compareCounting(bench: Bench): Promise<void> {
   tellRounds('counts bytes', await measureRounds(bench, 'bytes', {}));
 }
 
-async function compareDecoding(bench: Bench, garbagePercent: string): Promise<void> {
+async function compareDecoding(bench: Bench, garbagePercent: string): Promise<readonly Round[]> {
   const name = `decodes, GOGC=${garbagePercent}`;
   const rounds = await measureRounds(bench, 'count', { GOGC: garbagePercent });
   tell(`${name}, C driver`, middle(rounds.map(({ driver }) => driver)));
@@ -134,6 +142,7 @@ async function compareDecoding(bench: Bench, garbagePercent: string): Promise<vo
     `${name}, host against C driver`,
     rounds.map(({ driver, host }) => host.eventsPerSecond / driver.eventsPerSecond),
   );
+  return rounds;
 }
 
 /** The C driver, the library in one process with its host's code, and the host: in turn. */
