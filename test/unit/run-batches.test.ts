@@ -11,11 +11,11 @@ interface Sent {
   readonly reject: (error: Error) => void;
 }
 
-/** Batches for so many workers, and what was sent. */
-function setUp(workers: number) {
+/** Batches of these sizes, then of one run each, and what was sent. */
+function setUp(...sizes: number[]) {
   const sent: Sent[] = [];
   const batches = new RunBatches(
-    workers,
+    () => sizes.shift() ?? 1,
     (batch) => new Promise((_, reject) => void sent.push({ batch, reject })),
   );
   const run = (runId: number) => batches.run(runTask({ folder: '/', runId }));
@@ -23,8 +23,8 @@ function setUp(workers: number) {
   return { batches, sent, run, ids };
 }
 
-test('the runs of one turn go together, an equal share to each worker', async () => {
-  const { run, ids } = setUp(2);
+test('the runs of one turn go together, as many as a worker takes', async () => {
+  const { run, ids } = setUp(3, 6);
   for (const id of [1, 2, 3, 4, 5]) void run(id);
   assert.deepEqual(ids(), []);
   await nextTurn();
@@ -38,7 +38,7 @@ test('the runs of one turn go together, an equal share to each worker', async ()
 });
 
 test('each run is over when its own end is told', async () => {
-  const { batches, run } = setUp(1);
+  const { batches, run } = setUp(2);
   const [first, second] = [run(1), run(2)];
   await nextTurn();
   const outcome = notStarted(126, 'it was only a test', 0);
@@ -52,7 +52,7 @@ test('each run is over when its own end is told', async () => {
 });
 
 test('a worker that dies takes along those of its runs that had not ended, and no others', async () => {
-  const { batches, sent, run } = setUp(2);
+  const { batches, sent, run } = setUp(2, 2);
   const runs = [1, 2, 3, 4].map(run);
   await nextTurn();
   const outcome = notStarted(126, 'it was only a test', 0);

@@ -10,25 +10,39 @@ function choose(choice: WorkerChoice, runs: number, workers = WORKERS) {
   return { id: choice.choose(task, workers)?.id, done };
 }
 
-test('the worker with the fewest runs gets the next task, however many tasks these came in', () => {
+test('a worker gets six runs before the next one gets any, however many tasks these come in', () => {
   const choice = new WorkerChoice(3);
-  assert.equal(choose(choice, 3).id, 11);
-  const second = choose(choice, 2);
-  assert.deepEqual([second.id, choose(choice, 1).id, choose(choice, 1).id], [12, 13, 13]);
-  second.done();
+  assert.equal(choice.taskSize(WORKERS), 6);
+  const first = choose(choice, 4);
+  assert.equal(first.id, 11);
+  assert.equal(choice.taskSize(WORKERS), 2);
+  assert.equal(choose(choice, 2).id, 11);
+  assert.equal(choice.taskSize(WORKERS), 6);
   assert.equal(choose(choice, 1).id, 12);
+  first.done();
+  assert.equal(choice.taskSize(WORKERS), 4);
+  assert.equal(choose(choice, 1).id, 11);
 });
 
-test('another worker is asked for when each has four runs, as long as there may be more', () => {
+test('another worker is asked for when each has six runs, as long as there may be more', () => {
   const choice = new WorkerChoice(2);
   const [first = { id: 0 }] = WORKERS;
-  const one = choose(choice, 3, [first]);
-  assert.equal(one.id, 11);
-  assert.equal(choose(choice, 1, [first]).id, 11);
+  assert.equal(choose(choice, 6, [first]).id, 11);
   assert.equal(choose(choice, 1, [first]).id, undefined);
-  assert.equal(choose(choice, 9, WORKERS.slice(0, 2)).id, 12);
-  assert.equal(choose(choice, 1, WORKERS.slice(0, 2)).id, 11);
-  one.done();
+  assert.equal(choose(choice, 1, WORKERS.slice(0, 2)).id, 12);
+});
+
+test('when all have that many, the one with the fewest gets the next, one by one', () => {
+  const choice = new WorkerChoice(3);
+  const tasks = [8, 7, 9].map((runs) => choose(choice, runs));
+  assert.deepEqual(
+    tasks.map(({ id }) => id),
+    [11, 12, 13],
+  );
+  assert.equal(choice.taskSize(WORKERS), 1);
+  assert.deepEqual([choose(choice, 1).id, choose(choice, 1).id], [12, 11]);
+  tasks[2]?.done();
+  assert.equal(choose(choice, 1).id, 13);
 });
 
 test('a task that no worker was found for weighs nothing', () => {
@@ -36,5 +50,5 @@ test('a task that no worker was found for weighs nothing', () => {
   const { task, done } = choice.weigh({ type: 'post' }, 4);
   assert.equal(choice.choose(task, []), null);
   done();
-  assert.equal(choose(choice, 1, WORKERS.slice(0, 1)).id, 11);
+  assert.equal(choice.taskSize(WORKERS.slice(0, 1)), 6);
 });

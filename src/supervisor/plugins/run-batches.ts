@@ -11,16 +11,16 @@ interface WaitingRun {
  */
 export class RunBatches {
   readonly #send: (batch: RunBatch) => Promise<unknown>;
-  readonly #maxShares: number;
+  readonly #nextSize: () => number;
   readonly #waiting = new Map<number, WaitingRun>();
   #gathered: RunTask[] = [];
 
   /**
-   * @param maxShares what was gathered is divided into so many batches at most, one for each worker that there may be
+   * @param nextSize how many runs the next batch has at most; asked before each
    * @param send gives a batch to a worker; rejects when that dies under it
    */
-  constructor(maxShares: number, send: (batch: RunBatch) => Promise<unknown>) {
-    this.#maxShares = maxShares;
+  constructor(nextSize: () => number, send: (batch: RunBatch) => Promise<unknown>) {
+    this.#nextSize = nextSize;
     this.#send = send;
   }
 
@@ -43,9 +43,11 @@ export class RunBatches {
   #sendGathered(): void {
     const gathered = this.#gathered;
     this.#gathered = [];
-    const size = Math.ceil(gathered.length / this.#maxShares);
-    for (let first = 0; first < gathered.length; first += size) {
-      void this.#sendBatch(gathered.slice(first, first + size));
+    let sent = 0;
+    while (sent < gathered.length) {
+      const batch = gathered.slice(sent, sent + this.#nextSize());
+      sent += batch.length;
+      void this.#sendBatch(batch);
     }
   }
 

@@ -65,7 +65,10 @@ export class RunnerPool {
     this.#setup = options.setup;
     this.#log = options.log;
     this.#choice = new WorkerChoice(options.maxThreads);
-    this.#batches = new RunBatches(options.maxThreads, (batch) => this.#sendBatch(batch));
+    this.#batches = new RunBatches(
+      () => this.#choice.taskSize(this.#pool.threads.map(({ threadId }) => ({ id: threadId }))),
+      (batch) => this.#sendBatch(batch),
+    );
     this.#pool = new Piscina({
       filename: WORKER_FILE,
       workerData: options.setup,

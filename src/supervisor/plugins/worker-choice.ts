@@ -4,10 +4,11 @@ import { queueOptionsSymbol } from 'piscina';
 const RUNS_PER_WORKER = 4096;
 
 /**
- * With this many runs in every worker another worker is started, as long as there may be more. Starting a process blocks
- * its thread until the program is loaded, so that all threads have to work before all places (four for each) are taken.
+ * A worker gets this many runs before the next one gets any: what one thread does by itself, it does with warm caches and
+ * without waiting for others, for two thirds of what two threads need. Starting a process blocks its thread until the
+ * program is loaded, so that others have to help before all places (four for each thread) are taken.
  */
-const RUNS_BEFORE_NEXT_WORKER = 4;
+const RUNS_BEFORE_NEXT_WORKER = 6;
 
 /** How much a task of the pool weighs, and which worker has it. */
 interface Weight {
@@ -26,7 +27,10 @@ interface PoolWorker {
   readonly id: number;
 }
 
-/** Chooses the worker for a task: the one with the fewest runs. The pool itself counts tasks, which hold several. */
+/**
+ * Chooses the worker for a task: the first one that has room, and when none has, the one with the fewest runs. The pool
+ * itself counts tasks, which hold several.
+ */
 export class WorkerChoice {
   readonly #maxWorkers: number;
   /** Runs under way, by the id of the worker's thread. */
@@ -45,27 +49,39 @@ export class WorkerChoice {
     return { task: { ...task, [queueOptionsSymbol]: weight }, done };
   }
 
-  /** The worker with the fewest runs; null, which makes the pool start another one, while that helps. */
-  choose<T extends PoolWorker>(task: object, workers: readonly T[]): T | null {
-    const best = this.#leastBusy(workers);
-    if (best === undefined) return null;
-    const runs = this.#runsOf(best);
-    if (runs >= RUNS_PER_WORKER) return null;
-    if (runs >= RUNS_BEFORE_NEXT_WORKER && workers.length < this.#maxWorkers) return null;
-    const weight = (task as { readonly [queueOptionsSymbol]?: Weight })[queueOptionsSymbol];
-    if (weight) {
-      weight.threadId = best.id;
-      this.#add(best.id, weight.runs);
-    }
-    return best;
+  /**
+   * How many runs to give in one task now; the next one may go elsewhere.
+   * @param workers in the order in which `choose` gets them
+   */
+  taskSize(workers: readonly PoolWorker[]): number {
+    const first = this.#firstWithRoom(workers);
+    return first === undefined ? 1 : RUNS_BEFORE_NEXT_WORKER - this.#runsOf(first);
   }
 
+  /** A worker; null, which makes the pool start another one, while that helps. */
+  choose<T extends PoolWorker>(task: object, workers: readonly T[]): T | null {
+    const worker = this.#firstWithRoom(workers) ?? this.#leastBusy(workers);
+    if (worker === undefined) return null;
+    const weight = (task as { readonly [queueOptionsSymbol]?: Weight })[queueOptionsSymbol];
+    if (weight) {
+      weight.threadId = worker.id;
+      this.#add(worker.id, weight.runs);
+    }
+    return worker;
+  }
+
+  #firstWithRoom<T extends PoolWorker>(workers: readonly T[]): T | undefined {
+    return workers.find((worker) => this.#runsOf(worker) < RUNS_BEFORE_NEXT_WORKER);
+  }
+
+  /** Undefined when another worker should be started. */
   #leastBusy<T extends PoolWorker>(workers: readonly T[]): T | undefined {
+    if (workers.length < this.#maxWorkers) return undefined;
     let best: T | undefined;
     for (const worker of workers) {
       if (best === undefined || this.#runsOf(worker) < this.#runsOf(best)) best = worker;
     }
-    return best;
+    return best !== undefined && this.#runsOf(best) < RUNS_PER_WORKER ? best : undefined;
   }
 
   #runsOf({ id }: PoolWorker): number {

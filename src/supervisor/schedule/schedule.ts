@@ -29,7 +29,7 @@ interface Entry {
 /** The timer is set for at most this long, so that a set clock or a sleep of the machine is noticed in time. */
 const LONGEST_TIMER_MS = 60_000;
 /** After some runs were begun the next ones wait so long, so that those of a busy host begin several at a time. */
-const BETWEEN_TURNS_MS = 20;
+const BETWEEN_TURNS_MS = 10;
 /** Runs begun in one go; other events have their turn before the next ones. */
 const RUNS_PER_TURN = 100;
 /** The two clocks differ by this much more or less than before: somebody set the wall clock. */
