@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { WorkerChoice } from '../../src/supervisor/plugins/worker-choice.js';
+import { POST_WEIGHT, WorkerChoice } from '../../src/supervisor/plugins/worker-choice.js';
 
 const WORKERS = [{ id: 11 }, { id: 12 }, { id: 13 }];
 
@@ -43,6 +43,14 @@ test('when all have that many, the one with the fewest gets the next, one by one
   assert.deepEqual([choose(choice, 1).id, choose(choice, 1).id], [12, 11]);
   tasks[2]?.done();
   assert.equal(choose(choice, 1).id, 13);
+});
+
+test('posts go to different workers, and runs to those that have none', () => {
+  const choice = new WorkerChoice(3);
+  const posts = [1, 2].map(() => choose(choice, POST_WEIGHT));
+  assert.deepEqual([...posts.map(({ id }) => id), choose(choice, 1).id], [11, 12, 13]);
+  posts[0]?.done();
+  assert.equal(choose(choice, 1).id, 11);
 });
 
 test('a task that no worker was found for weighs nothing', () => {

@@ -20,7 +20,7 @@ import { signalGroup } from '../../shared/process-group.js';
 import { laneOf, releaseLane } from '../../shared/ring/lane-owner.js';
 import { RingWake } from '../../shared/ring/wake.js';
 import { RunBatches } from './run-batches.js';
-import { WorkerChoice } from './worker-choice.js';
+import { POST_WEIGHT, WorkerChoice } from './worker-choice.js';
 
 const WORKER_FILE = new URL('../../workers/runner/worker.js', import.meta.url).href;
 
@@ -105,7 +105,7 @@ export class RunnerPool {
 
   /** Parses, checks and writes a large post in a worker. The task's body is moved there. */
   async post(task: PostTask): Promise<PostOutcome> {
-    const outcome = await this.#give(task, 1, [task.body.buffer as ArrayBuffer]);
+    const outcome = await this.#give(task, POST_WEIGHT, [task.body.buffer as ArrayBuffer]);
     if (outcome === undefined) throw new Error('a runner answered a post as if it were runs');
     return outcome;
   }

@@ -10,6 +10,9 @@ const RUNS_PER_WORKER = 4096;
  */
 const RUNS_BEFORE_NEXT_WORKER = 6;
 
+/** What a post weighs, in runs: it keeps its thread busy all the time, so that the next one goes elsewhere. */
+export const POST_WEIGHT = RUNS_BEFORE_NEXT_WORKER;
+
 /** How much a task of the pool weighs, and which worker has it. */
 interface Weight {
   readonly runs: number;
