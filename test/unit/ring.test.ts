@@ -47,7 +47,7 @@ test('who sleeps is woken at once for a record that is awaited, and soon for oth
   for (const text of ['a', 'b', 'c']) writer.tryWrite(recordOf(text));
   await nextTurn();
   assert.equal(second.isAwake, false);
-  t.mock.timers.tick(20);
+  t.mock.timers.tick(5);
   await second.over;
 
   const third = sleeper();

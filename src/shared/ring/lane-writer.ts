@@ -21,9 +21,10 @@ export interface OutgoingRecord {
 
 /**
  * The publisher is woken for records that nobody waits for this long after the first of them: to wake it costs more than
- * to write a record, and this way one wake-up serves all that are written meanwhile.
+ * to write a record, and this way one wake-up serves all that are written meanwhile. Not longer, as what is only in the
+ * ring does not survive the process.
  */
-const WAKE_DELAY_MS = 20;
+const WAKE_DELAY_MS = 5;
 
 /**
  * The writing end of a lane. Exactly one thread holds it; a thread that follows one that died goes on behind the last
