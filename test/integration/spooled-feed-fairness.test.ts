@@ -155,7 +155,7 @@ test('what is dropped is logged by namespace, also between two lines', async (t)
   const text = lines.map(({ message }) => message).join('\n');
   for (const namespace of ['shop.0', 'shop.1', 'shop.2', 'shop.3'])
     assert.match(text, new RegExp(`of ${namespace}`));
-  const said = [...text.matchAll(/(\d+) (?:more )?points .*dropped/g)].reduce(
+  const said = [...text.matchAll(/(\d+) (?:more )?points? .*dropped/g)].reduce(
     (sum, [, points]) => sum + Number(points),
     0,
   );
