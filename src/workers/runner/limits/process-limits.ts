@@ -132,8 +132,9 @@ function setBound(library: CLibrary, pid: number, resource: Resource, bound: Res
   try {
     prlimit(library, pid, resource, bound);
   } catch (error) {
+    if (codeOf(error) !== 'EPERM') throw error;
     const own = ownHardLimit(library, resource);
-    if (codeOf(error) !== 'EPERM' || own === 'unlimited' || isWithin(bound.hard, own)) throw error;
+    if (own === 'unlimited' || isWithin(bound.hard, own)) throw error;
     prlimit(library, pid, resource, { soft: own, hard: own });
   }
 }
