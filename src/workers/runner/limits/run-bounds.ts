@@ -6,7 +6,6 @@ import type { Log } from '../../../shared/log.js';
 import type { RunTask } from '../../../shared/messages.js';
 import { numbersIn } from '../../../shared/number-file.js';
 import type { PluginCgroup } from '../../../shared/plugin-limits.js';
-import { newestPid } from './newest-process.js';
 import type { ProcessLimits } from './process-limits.js';
 
 /** What of a run says how it is bounded. */
@@ -47,7 +46,11 @@ export function boundRun(pid: number, run: BoundedRun, limits: ProcessLimits, lo
     log.warn({ plugin, namespace }, `plugin ${plugin} runs without its cgroup, ${what}: ${reasonOf(error)}`);
   };
   const killedBefore = outOfMemoryKills(cgroup);
-  boundFamily(pid, run, limits, (error) => logFailure('into which its process could not be moved', error));
+  try {
+    boundFamily(pid, run, limits);
+  } catch (error) {
+    logFailure('into which its process could not be moved', error);
+  }
   if (cgroup === undefined) return NO_BOUNDS;
   const { folder } = cgroup;
   const attempt = <T>(work: () => T, otherwise: T): T => {
@@ -72,30 +75,15 @@ export function boundRun(pid: number, run: BoundedRun, limits: ProcessLimits, lo
 }
 
 /** The process, and what it may have started before it was bounded. */
-function boundFamily(
-  pid: number,
-  run: BoundedRun,
-  limits: ProcessLimits,
-  couldNotMove: (error: unknown) => void,
-): void {
+function boundFamily(pid: number, run: BoundedRun, limits: ProcessLimits): void {
   const { cgroup } = run;
   const countsProcesses = cgroup?.controllers.includes('pids') !== true;
   const family = [pid];
   for (let next = 0; next < family.length && next < FAMILY_MAX; next += 1) {
     const member = family[next] ?? pid;
-    // The limits last: a user's own are refused in the moment in which his process is not wholly his.
-    if (cgroup !== undefined) move(cgroup, member, couldNotMove);
-    if (!limits.apply(member, run, countsProcesses)) continue;
-    // Asked first: a look at the children costs twice as much, and makes the process's end dearer.
-    if (newestPid() !== pid) family.push(...childrenOf(member));
-  }
-}
-
-function move({ folder }: PluginCgroup, pid: number, couldNotMove: (error: unknown) => void): void {
-  try {
-    moveProcess(folder, pid);
-  } catch (error) {
-    couldNotMove(error);
+    const isThere = limits.apply(member, run, countsProcesses);
+    if (!isThere || (cgroup !== undefined && !moveProcess(cgroup.folder, member))) continue;
+    family.push(...childrenOf(member));
   }
 }
 
