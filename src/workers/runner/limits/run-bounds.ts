@@ -33,6 +33,10 @@ export interface RunBounds {
 /** Those of a run that has none. */
 export const NO_BOUNDS: RunBounds = { kill: () => undefined, end: () => NOTHING_LEFT };
 
+/** A fork takes less, in milliseconds, on a machine that is not busy beyond measure. */
+const FORK_MS = 0.5;
+const NOBODY_WAKES = new Int32Array(new SharedArrayBuffer(4));
+
 /** A process that goes on starting others faster than they are bounded is left to its end. */
 const FAMILY_MAX = 1000;
 
@@ -83,6 +87,8 @@ function boundFamily(pid: number, run: BoundedRun, limits: ProcessLimits): void 
     const member = family[next] ?? pid;
     const isThere = limits.apply(member, run, countsProcesses);
     if (!isThere || (cgroup !== undefined && !moveProcess(cgroup.folder, member))) continue;
+    // The move waits for a fork under way, which has the old limits; without one, that is given time to show.
+    if (cgroup === undefined) Atomics.wait(NOBODY_WAKES, 0, 0, FORK_MS);
     family.push(...childrenOf(member));
   }
 }
