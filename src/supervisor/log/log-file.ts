@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { mkdir, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createStream, type RotatingFileStream } from 'rotating-file-stream';
@@ -200,7 +201,7 @@ export class LogFile {
         this.#rotated = true;
       });
       const { dev, ino, size } = await stat(this.path);
-      await endLastLine(this.path, size);
+      await endLastLine(this.path);
       this.#rotated = false;
       this.#size = size;
       this.#checkedAt = performance.now();
@@ -222,11 +223,15 @@ export class LogFile {
   }
 }
 
-/** A disk that became full can have taken the beginning of a line: the next one must not stand behind it. */
-async function endLastLine(path: string, size: number): Promise<void> {
-  if (size === 0) return;
-  const file = await open(path, 'a+');
+/**
+ * A disk that became full can have taken the beginning of a line: the next one must not stand behind it. All that is
+ * asked is asked of one open file, as somebody may move the log away, and another begin in its place, at any moment.
+ */
+async function endLastLine(path: string): Promise<void> {
+  const file = await open(path, constants.O_RDWR | constants.O_APPEND);
   try {
+    const { size } = await file.stat();
+    if (size === 0) return;
     const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1);
     if (buffer.toString() !== '\n') await file.write('\n');
   } finally {
