@@ -49,10 +49,32 @@ export interface RunnerSetup {
 /** What goes to a runner worker as a task of the pool. */
 export type RunnerTask = RunBatch | PostTask;
 
-/** Runs that begin together in one worker. The task is done when all of them are; each is told of when it has ended. */
+/** Runs that begin together in one worker. The task is done when all of them are; most are told of before. */
 export interface RunBatch {
   readonly type: 'runs';
-  readonly runs: readonly RunTask[];
+  /** Plugins whose plan the worker need not remember any more, by key; to be heeded before `plans`. */
+  readonly forgotten: readonly string[];
+  /** What the worker must remember for these runs and those to come; each replaces what was there for its plugin. */
+  readonly plans: readonly RunPlan[];
+  readonly runs: readonly RunOrder[];
+}
+
+/** A run as a worker is given it: whole, or what sets it apart from others of the same plan. */
+export type RunOrder = RunTask | PlannedRun;
+
+/** What the scheduled runs of a plugin have in common. A worker is told once, as most of a run is that. */
+export interface RunPlan {
+  /** The plugin's key. */
+  readonly key: string;
+  readonly task: Omit<RunTask, 'runId' | 'dueAtMs'>;
+}
+
+/** A run of a plan that the worker has. Nobody waits for it: its outcome is told without usage and output. */
+export interface PlannedRun {
+  /** The plan's key. */
+  readonly plan: string;
+  readonly runId: number;
+  readonly dueAtMs: number | undefined;
 }
 
 /** Name of the executable at the root of a plugin's repository. */
@@ -129,8 +151,17 @@ export type EndedRun =
   | { readonly runId: number; readonly outcome: RunOutcome }
   | { readonly runId: number; readonly problem: string };
 
+/** Runs that have ended, in whichever batch they came. */
+export interface RunsEnded {
+  readonly type: 'ended';
+  readonly ended: readonly EndedRun[];
+}
+
 /** What a runner worker says to the supervisor beside the results of its tasks. */
-export type FromRunner = LogLine | { readonly type: 'ended'; readonly ended: readonly EndedRun[] };
+export type FromRunner = LogLine | RunsEnded;
+
+/** The result of a task: of a `RunBatch`, the ends of its runs that were not told before, and of others. */
+export type RunnerResult = RunsEnded | PostOutcome;
 
 /** The body of a `/post` that is too large to be worked on by the supervisor's thread. */
 export interface PostTask {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after, type TestContext } from 'node:test';
+import type { Worker } from 'node:worker_threads';
 import { childrenOfRow, createChildTable, rowCount } from '../../src/shared/child-table.js';
 import { createDescriptorLedger } from '../../src/shared/native/descriptor-ledger.js';
 import { createNoticeTimes } from '../../src/shared/notice-times.js';
@@ -92,4 +93,28 @@ test('a run that was due says how late its process started; one that nobody plan
   const late = await pool.run(runTask({ folder, dueAtMs: Date.now() - 4000 }));
   assert.ok((late.latenessMs ?? 0) >= 4000, `${late.latenessMs}`);
   assert.equal((await pool.run(runTask({ folder }))).latenessMs, undefined);
+});
+
+test('a worker in place of one that died is told again how scheduled runs are done', async (t) => {
+  const workers: Worker[] = [];
+  const note = (worker: Worker) => workers.push(worker);
+  process.on('worker', note);
+  t.after(() => process.off('worker', note));
+  const { pool, running } = openPool(t, 1);
+  const gate = join(temporaryFolder(t), 'gate');
+  const folder = shellPlugin(t, `[ -e ${gate} ] || exec sleep 600; echo "[]"; echo trouble >&2`);
+  const { runId: _, dueAtMs: __, ...task } = runTask({ folder, timeoutMs: 60_000 });
+  const plan = { key: 'shop/check', task };
+  const run = (runId: number) => pool.run({ plan, runId, dueAtMs: Date.now() });
+
+  const lost = run(1);
+  await waitUntil('it runs', () => running() === 1);
+  await Promise.all([assert.rejects(lost), workers.at(-1)?.terminate()]);
+  writeFileSync(gate, '');
+  for (const runId of [2, 3]) {
+    const { status, latenessMs, stderrEnd } = await run(runId);
+    assert.equal(status, 'ok');
+    assert.ok(latenessMs !== undefined);
+    assert.equal(stderrEnd, '', 'what nobody reads is not told');
+  }
 });

@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { createChildTable } from '../../src/shared/child-table.js';
@@ -11,8 +12,9 @@ import {
   type PluginUser,
   type PostOutcome,
   type PostTask,
-  type RunBatch,
+  type RunnerResult,
   type RunnerSetup,
+  type RunnerTask,
   type RunOutcome,
   type RunTask,
 } from '../../src/shared/messages.js';
@@ -90,7 +92,7 @@ export function runnerPool(
     maxDocumentBytes,
     logLevel: 'debug',
   };
-  const pool = new Piscina<RunBatch | PostTask, PostOutcome | undefined>({
+  const pool = new Piscina<RunnerTask, RunnerResult>({
     filename: options.workerFile ? fileURLToPath(options.workerFile) : WORKER,
     workerData: setup,
     minThreads: threads,
@@ -118,8 +120,10 @@ export function runnerPool(
     run: async (task) => {
       lastRunId += 1;
       const run = runTask({ runId: lastRunId, ...task });
-      await pool.run({ type: 'runs', runs: [run] });
-      // What it came to, and what was logged before, comes by another way than the end of the task.
+      const result = await pool.run({ type: 'runs', forgotten: [], plans: [], runs: [run] });
+      if (result.type === 'ended') noteOutcomes(outcomes, result.ended);
+      // What was logged before comes by another way than the end of the task.
+      await nextTurn();
       return waitUntil('the outcome of the run is told', () => outcomes.get(run.runId));
     },
     post: async (body, task = {}) => {
@@ -128,7 +132,7 @@ export function runnerPool(
         { ...POST_DEFAULTS, body: bytes, ...task },
         { transferList: [bytes.buffer] },
       );
-      if (outcome === undefined) throw new Error("a post's outcome is that of runs");
+      if (outcome.type === 'ended') throw new Error("a post's outcome is that of runs");
       return outcome;
     },
   };

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { RunBatch } from '../../src/shared/messages.js';
 import { notStarted } from '../../src/shared/run-metric.js';
+import type { PoolRun } from '../../src/supervisor/plugins/given-plans.js';
 import { RunBatches } from '../../src/supervisor/plugins/run-batches.js';
 import { runTask } from '../support/runner-pool.js';
 
 interface Sent {
-  readonly batch: RunBatch;
+  readonly runs: readonly PoolRun[];
   readonly reject: (error: Error) => void;
 }
 
@@ -16,10 +16,10 @@ function setUp(...sizes: number[]) {
   const sent: Sent[] = [];
   const batches = new RunBatches(
     () => sizes.shift() ?? 1,
-    (batch) => new Promise((_, reject) => void sent.push({ batch, reject })),
+    (runs) => new Promise((_, reject) => void sent.push({ runs, reject })),
   );
   const run = (runId: number) => batches.run(runTask({ folder: '/', runId }));
-  const ids = () => sent.map(({ batch }) => batch.runs.map(({ runId }) => runId));
+  const ids = () => sent.map(({ runs }) => runs.map(({ runId }) => runId));
   return { batches, sent, run, ids };
 }
 

@@ -5,7 +5,6 @@ import type { Log } from '../../shared/log.js';
 import type { RunOutcome } from '../../shared/messages.js';
 import { type StreamControl, wantEnd } from '../../shared/stream-control.js';
 import { isOverWithin } from '../../shared/within.js';
-import type { PluginCgroups } from '../cgroups/plugin-cgroups.js';
 import type { PluginStore } from '../plugin-store/plugin-store.js';
 import type { ManagedPlugin } from './managed-plugin.js';
 import { type Lateness, RunLateness } from './run-lateness.js';
@@ -37,7 +36,6 @@ export class PluginRuns {
   readonly #pool: RunnerPool;
   readonly #store: PluginStore;
   readonly #start: RunStart;
-  readonly #cgroups: PluginCgroups | undefined;
   readonly #log: Log;
   readonly #turns: RunTurns;
   readonly #lateness = new RunLateness();
@@ -52,7 +50,6 @@ export class PluginRuns {
     this.#pool = parts.pool;
     this.#store = store;
     this.#start = new RunStart({ ...parts, storeFolder: store.folder });
-    this.#cgroups = parts.cgroups;
     this.#log = parts.log;
     this.#turns = new RunTurns(parts.settings.maxProcesses, parts.log);
   }
@@ -157,7 +154,7 @@ export class PluginRuns {
       return;
     }
     this.#current.delete(key);
-    this.#cgroups?.remove(key);
+    this.#start.forget(key);
   }
 
   /**
@@ -234,7 +231,7 @@ export class PluginRuns {
       return outcome;
     } finally {
       this.#current.delete(plugin.key);
-      if (run.isLast) this.#cgroups?.remove(plugin.key);
+      if (run.isLast) this.#start.forget(plugin.key);
       held?.release();
     }
   }

@@ -1,4 +1,5 @@
-import type { EndedRun, RunBatch, RunOutcome, RunTask } from '../../shared/messages.js';
+import type { EndedRun, RunOutcome } from '../../shared/messages.js';
+import type { PoolRun } from './given-plans.js';
 
 interface WaitingRun {
   readonly resolve: (outcome: RunOutcome) => void;
@@ -10,25 +11,25 @@ interface WaitingRun {
  * message costs more than what stands in it.
  */
 export class RunBatches {
-  readonly #send: (batch: RunBatch) => Promise<unknown>;
+  readonly #send: (runs: readonly PoolRun[]) => Promise<unknown>;
   readonly #nextSize: () => number;
   readonly #waiting = new Map<number, WaitingRun>();
-  #gathered: RunTask[] = [];
+  #gathered: PoolRun[] = [];
 
   /**
    * @param nextSize how many runs the next batch has at most; asked before each
    * @param send gives a batch to a worker; rejects when that dies under it
    */
-  constructor(nextSize: () => number, send: (batch: RunBatch) => Promise<unknown>) {
+  constructor(nextSize: () => number, send: (runs: readonly PoolRun[]) => Promise<unknown>) {
     this.#nextSize = nextSize;
     this.#send = send;
   }
 
   /** Resolves when the run has ended; rejects when its worker died, or could not do it. */
-  run(task: RunTask): Promise<RunOutcome> {
+  run(run: PoolRun): Promise<RunOutcome> {
     if (this.#gathered.length === 0) setImmediate(() => this.#sendGathered());
-    this.#gathered.push(task);
-    return new Promise((resolve, reject) => this.#waiting.set(task.runId, { resolve, reject }));
+    this.#gathered.push(run);
+    return new Promise((resolve, reject) => this.#waiting.set(run.runId, { resolve, reject }));
   }
 
   /** To be called with what a worker says of runs that have ended. */
@@ -51,9 +52,9 @@ export class RunBatches {
     }
   }
 
-  async #sendBatch(runs: readonly RunTask[]): Promise<void> {
+  async #sendBatch(runs: readonly PoolRun[]): Promise<void> {
     try {
-      await this.#send({ type: 'runs', runs });
+      await this.#send(runs);
     } catch (error) {
       for (const { runId } of runs) this.#take(runId)?.reject(error);
     }

@@ -5,7 +5,9 @@ import type { LaneWriter } from '../../shared/ring/lane-writer.js';
 import { notStarted, runMetric } from '../../shared/run-metric.js';
 import type { PluginCgroups } from '../cgroups/plugin-cgroups.js';
 import type { HeldVersion } from '../plugin-store/held-version.js';
+import type { PoolRun } from './given-plans.js';
 import type { RunAs } from './run-as.js';
+import { RunPlans } from './run-plans.js';
 import { type Run, type RunPlace, type RunSettings, runTask } from './run-task.js';
 import type { RunnerPool } from './runner-pool.js';
 
@@ -29,30 +31,41 @@ const NOT_EXECUTED = 126;
 /** Gives runs to the runner pool, and says of those that it could not do how they ended. */
 export class RunStart {
   readonly #parts: RunStartParts;
+  readonly #plans: RunPlans;
 
   constructor(parts: RunStartParts) {
     this.#parts = parts;
+    this.#plans = new RunPlans(parts.settings);
   }
 
   /** Resolves when the run is over; never rejects. */
   async start(run: Run, held: HeldVersion): Promise<RunOutcome> {
     const runAs = this.#parts.runAs();
     if ('problem' in runAs) return this.#notStarted(run, runAs.problem);
-    const { cgroups, storeFolder, settings } = this.#parts;
-    const place: RunPlace = {
-      held,
-      storeFolder,
-      user: runAs.user,
-      cgroupFor: (limits) => cgroups?.cgroupFor(run.plugin.key, limits),
-    };
+    const { cgroups, storeFolder } = this.#parts;
+    const place: RunPlace = { held, storeFolder, user: runAs.user, cgroups };
     const startedAt = performance.now();
     try {
-      return await this.#parts.pool.run(runTask(run, place, settings));
+      return await this.#parts.pool.run(this.#poolRun(run, place));
     } catch (thrown) {
       cgroups?.kill(run.plugin.key);
       const durationMs = Math.round(performance.now() - startedAt);
       return this.#notStarted(run, `its runner died: ${reasonOf(thrown)}`, durationMs);
     }
+  }
+
+  /** Forgets all about a plugin that is gone and has no run under way; whatever it left running is ended. */
+  forget(key: string): void {
+    const { pool, cgroups } = this.#parts;
+    this.#plans.forget(key);
+    pool.forgetPlan(key);
+    cgroups?.remove(key);
+  }
+
+  /** Only scheduled runs are all alike. */
+  #poolRun(run: Run, place: RunPlace): PoolRun {
+    if (run.trigger !== 'regular') return runTask(run, place, this.#parts.settings);
+    return { plan: this.#plans.planOf(run, place), runId: run.id, dueAtMs: run.dueAtMs };
   }
 
   /** The outcome of a run that came to nothing before or beside the plugin itself; its run metric is written here. */

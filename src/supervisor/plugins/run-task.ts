@@ -1,6 +1,7 @@
 import type { PluginUser, RunTask } from '../../shared/messages.js';
-import type { PluginCgroup, PluginLimits } from '../../shared/plugin-limits.js';
+import type { PluginLimits } from '../../shared/plugin-limits.js';
 import type { StreamControl } from '../../shared/stream-control.js';
+import type { PluginCgroups } from '../cgroups/plugin-cgroups.js';
 import type { HeldVersion } from '../plugin-store/held-version.js';
 import type { PluginInterval } from '../registry/plugin-definition.js';
 import type { ManagedPlugin } from './managed-plugin.js';
@@ -48,7 +49,7 @@ export interface RunPlace {
   readonly storeFolder: string;
   readonly user: PluginUser | undefined;
   /** Undefined where there are none. */
-  cgroupFor(limits: PluginLimits): PluginCgroup | undefined;
+  readonly cgroups: PluginCgroups | undefined;
 }
 
 /** A plugin gets its interval less this, so that it is over before it is due again. */
@@ -93,7 +94,7 @@ export function runTask(
     ),
     user: place.user,
     limits,
-    cgroup: place.cgroupFor(limits),
+    cgroup: place.cgroups?.cgroupFor(plugin.key, limits),
     timeoutMs,
     graceMs,
     maxOutputBytes,

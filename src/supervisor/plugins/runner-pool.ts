@@ -10,17 +10,18 @@ import type {
   FromRunner,
   PostOutcome,
   PostTask,
-  RunBatch,
+  RunnerResult,
   RunnerSetup,
+  RunnerTask,
   RunOutcome,
-  RunTask,
 } from '../../shared/messages.js';
 import { takeLeftDescriptors } from '../../shared/native/descriptor-ledger.js';
 import { signalGroup } from '../../shared/process-group.js';
 import { laneOf, releaseLane } from '../../shared/ring/lane-owner.js';
 import { RingWake } from '../../shared/ring/wake.js';
+import { GivenPlans, type PoolRun } from './given-plans.js';
 import { RunBatches } from './run-batches.js';
-import { POST_WEIGHT, WorkerChoice } from './worker-choice.js';
+import { POST_WEIGHT, type WeighedTask, WorkerChoice } from './worker-choice.js';
 
 const WORKER_FILE = new URL('../../workers/runner/worker.js', import.meta.url).href;
 
@@ -43,9 +44,10 @@ const NO_BOUND_OF_TASKS = 2 ** 31 - 1;
 export class RunnerPool {
   readonly #setup: RunnerSetup;
   readonly #log: Log;
-  readonly #pool: Piscina<RunBatch | PostTask, PostOutcome | undefined>;
+  readonly #pool: Piscina<RunnerTask, RunnerResult>;
   readonly #choice: WorkerChoice;
   readonly #batches: RunBatches;
+  readonly #givenPlans = new GivenPlans();
   readonly #watched = new WeakSet<Worker>();
   /** Ids of threads whose code is loaded, and what comes when that of others is. */
   readonly #loaded = new Set<number>();
@@ -67,7 +69,7 @@ export class RunnerPool {
     this.#choice = new WorkerChoice(options.maxThreads);
     this.#batches = new RunBatches(
       () => this.#choice.taskSize(this.#pool.threads.map(({ threadId }) => ({ id: threadId }))),
-      (batch) => this.#sendBatch(batch),
+      (runs) => this.#sendBatch(runs),
     );
     this.#pool = new Piscina({
       filename: WORKER_FILE,
@@ -99,14 +101,21 @@ export class RunnerPool {
   }
 
   /** @throws when the worker dies under it */
-  async run(task: RunTask): Promise<RunOutcome> {
-    return this.#batches.run(task);
+  run(run: PoolRun): Promise<RunOutcome> {
+    return this.#batches.run(run);
+  }
+
+  /** The plugin with this key has no run under way, and there will be no other one of its plan. */
+  forgetPlan(key: string): void {
+    this.#givenPlans.forget(key);
   }
 
   /** Parses, checks and writes a large post in a worker. The task's body is moved there. */
   async post(task: PostTask): Promise<PostOutcome> {
-    const outcome = await this.#give(task, POST_WEIGHT, [task.body.buffer as ArrayBuffer]);
-    if (outcome === undefined) throw new Error('a runner answered a post as if it were runs');
+    const outcome = await this.#give(this.#choice.weigh(task, POST_WEIGHT), [
+      task.body.buffer as ArrayBuffer,
+    ]);
+    if (outcome.type === 'ended') throw new Error('a runner answered a post as if it were runs');
     return outcome;
   }
 
@@ -134,16 +143,27 @@ export class RunnerPool {
     return this.#pool.threads.length;
   }
 
-  async #sendBatch(batch: RunBatch): Promise<void> {
-    await this.#give(batch, batch.runs.length);
+  async #sendBatch(runs: readonly PoolRun[]): Promise<void> {
+    const batch = GivenPlans.open();
+    let givenTo: number | undefined;
+    const chosen = (threadId: number) => {
+      givenTo = threadId;
+      this.#givenPlans.write(batch, runs, threadId);
+    };
+    try {
+      const result = await this.#give(this.#choice.weigh(batch, runs.length, chosen));
+      if (result.type === 'ended') this.#batches.end(result.ended);
+    } catch (error) {
+      if (givenTo !== undefined) this.#givenPlans.forgetWorker(givenTo);
+      throw error;
+    }
   }
 
-  async #give(task: RunBatch | PostTask, weight: number, transferList: ArrayBuffer[] = []) {
-    const weighed = this.#choice.weigh(task, weight);
+  async #give({ task, done }: WeighedTask<RunnerTask>, transferList: ArrayBuffer[] = []) {
     try {
-      return await this.#pool.run(weighed.task, { transferList });
+      return await this.#pool.run(task, { transferList });
     } finally {
-      weighed.done();
+      done();
     }
   }
 
@@ -193,6 +213,7 @@ export class RunnerPool {
   }
 
   #cleanUpAfter(threadId: number): void {
+    this.#givenPlans.forgetWorker(threadId);
     const lane = laneOf(this.#setup.ring, threadId);
     if (lane === undefined) return;
     const left = childrenOfRow(this.#setup.childTable, lane);

@@ -16,6 +16,7 @@ export const POST_WEIGHT = RUNS_BEFORE_NEXT_WORKER;
 /** How much a task of the pool weighs, and which worker has it. */
 interface Weight {
   readonly runs: number;
+  readonly chosen: ((threadId: number) => void) | undefined;
   threadId: number | undefined;
 }
 
@@ -43,9 +44,12 @@ export class WorkerChoice {
     this.#maxWorkers = maxWorkers;
   }
 
-  /** Says what a task weighs. */
-  weigh<T extends object>(task: T, runs: number): WeighedTask<T> {
-    const weight: Weight = { runs, threadId: undefined };
+  /**
+   * Says what a task weighs.
+   * @param chosen called with the id of the worker's thread right before the task is sent there
+   */
+  weigh<T extends object>(task: T, runs: number, chosen?: (threadId: number) => void): WeighedTask<T> {
+    const weight: Weight = { runs, chosen, threadId: undefined };
     const done = (): void => {
       if (weight.threadId !== undefined) this.#add(weight.threadId, -weight.runs);
     };
@@ -69,6 +73,7 @@ export class WorkerChoice {
     if (weight) {
       weight.threadId = worker.id;
       this.#add(worker.id, weight.runs);
+      weight.chosen?.(worker.id);
     }
     return worker;
   }

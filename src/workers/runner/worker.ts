@@ -2,7 +2,16 @@
 import { parentPort, threadId, workerData } from 'node:worker_threads';
 import { reasonOf } from '../../shared/coded-error.js';
 import { forwardingLog, type Log } from '../../shared/log.js';
-import type { FromRunner, PostOutcome, RunnerSetup, RunnerTask, RunTask } from '../../shared/messages.js';
+import type {
+  EndedRun,
+  FromRunner,
+  RunnerResult,
+  RunnerSetup,
+  RunnerTask,
+  RunOrder,
+  RunOutcome,
+  RunsEnded,
+} from '../../shared/messages.js';
 import { cLibrary } from '../../shared/native/c-library.js';
 import { DescriptorRow } from '../../shared/native/descriptor-ledger.js';
 import { isFirstToLog } from '../../shared/notice-times.js';
@@ -10,6 +19,7 @@ import { claimLane } from '../../shared/ring/lane-owner.js';
 import { LaneWriter } from '../../shared/ring/lane-writer.js';
 import { EndedRuns } from './ended-runs.js';
 import { FileHashes } from './file-hashes.js';
+import { KnownPlans } from './known-plans.js';
 import { ProcessLimits } from './limits/process-limits.js';
 import { type Runner, runPlugin } from './plugin-run.js';
 import { takePost } from './post-task.js';
@@ -19,23 +29,35 @@ import { openEngine } from './process-engine.js';
 const LANE_WAIT_MS = 100;
 const LANE_TRIES = 50;
 
-const endedRuns = new EndedRuns((ended) => say({ type: 'ended', ended }));
+const endedRuns = new EndedRuns((ended) => say(endedMessage(ended)));
+const plans = new KnownPlans();
 const runner = startRunner(workerData as RunnerSetup);
 
-/** Does a task of the pool. What came of runs is told one by one, and not by the result of the task. */
-export default async function doTask(task: RunnerTask): Promise<PostOutcome | undefined> {
+/** Does a task of the pool. What came of runs is told soon after each, at the latest with the result of the task. */
+export default async function doTask(task: RunnerTask): Promise<RunnerResult> {
   if (task.type === 'post') return takePost(task, runner);
+  plans.learn(task);
   await Promise.all(task.runs.map(run));
-  return undefined;
+  return endedMessage(endedRuns.take());
 }
 
-async function run(task: RunTask): Promise<void> {
-  const { runId } = task;
+async function run(order: RunOrder): Promise<void> {
+  const { runId } = order;
   try {
-    endedRuns.add({ runId, outcome: await runPlugin(task, runner) });
+    const outcome = await runPlugin(plans.taskOf(order), runner);
+    endedRuns.add({ runId, outcome: 'plan' in order ? withoutDetails(outcome) : outcome });
   } catch (error) {
     endedRuns.add({ runId, problem: reasonOf(error) });
   }
+}
+
+/** Without what only those ask for who wait for a run. */
+function withoutDetails(outcome: RunOutcome): RunOutcome {
+  return { ...outcome, usage: undefined, stdoutEnd: '', stderrEnd: '' };
+}
+
+function endedMessage(ended: readonly EndedRun[]): RunsEnded {
+  return { type: 'ended', ended };
 }
 
 function say(message: FromRunner): void {

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { RunBatch, RunPlan } from '../../src/shared/messages.js';
+import { GivenPlans, type PoolRun } from '../../src/supervisor/plugins/given-plans.js';
+import { KnownPlans } from '../../src/workers/runner/known-plans.js';
+import { runTask } from '../support/runner-pool.js';
+
+function plan(key: string, parameters: readonly string[] = []): RunPlan {
+  const { runId: _, dueAtMs: __, ...task } = runTask({ folder: '/', pluginName: key, parameters });
+  return { key, task };
+}
+
+function scheduled(of: RunPlan, runId = 1): PoolRun {
+  return { plan: of, runId, dueAtMs: 1000 + runId };
+}
+
+function send(given: GivenPlans, threadId: number, ...runs: PoolRun[]): RunBatch {
+  const batch = GivenPlans.open();
+  given.write(batch, runs, threadId);
+  return batch;
+}
+
+const keys = ({ plans }: RunBatch) => plans.map(({ key }) => key);
+
+test('a worker is told a plan with its first run, and again only when it has changed', () => {
+  const given = new GivenPlans();
+  const [disk, net] = [plan('disk'), plan('net')];
+  assert.deepEqual(send(given, 7, scheduled(disk, 1)), {
+    type: 'runs',
+    forgotten: [],
+    plans: [disk],
+    runs: [{ plan: 'disk', runId: 1, dueAtMs: 1001 }],
+  });
+  assert.deepEqual(keys(send(given, 7, scheduled(disk, 2), scheduled(net, 3))), ['net']);
+  const other = plan('disk', ['-v']);
+  assert.deepEqual(send(given, 7, scheduled(other)).plans, [other]);
+  assert.deepEqual(keys(send(given, 7, scheduled(other))), []);
+});
+
+test('each worker is told by itself, and one that is lost is not taken for one that knows', () => {
+  const given = new GivenPlans();
+  const disk = plan('disk');
+  assert.deepEqual(keys(send(given, 7, scheduled(disk))), ['disk']);
+  assert.deepEqual(keys(send(given, 8, scheduled(disk))), ['disk']);
+  given.forgetWorker(7);
+  assert.deepEqual(keys(send(given, 7, scheduled(disk))), ['disk']);
+  assert.deepEqual(keys(send(given, 8, scheduled(disk))), []);
+});
+
+test('those that have the plan of a plugin that is gone forget it with their next runs, and get it anew when it is back', () => {
+  const given = new GivenPlans();
+  const [disk, net] = [plan('disk'), plan('net')];
+  send(given, 7, scheduled(disk), scheduled(net));
+  send(given, 8, scheduled(net));
+  given.forget('disk');
+  assert.deepEqual(send(given, 8, scheduled(net)).forgotten, []);
+  const next = send(given, 7, scheduled(disk));
+  assert.deepEqual([next.forgotten, keys(next)], [['disk'], ['disk']]);
+  assert.deepEqual(send(given, 7, scheduled(disk)).forgotten, []);
+});
+
+test('a run that is not on schedule goes as it is', () => {
+  const run = runTask({ folder: '/', trigger: 'call' });
+  assert.deepEqual(send(new GivenPlans(), 7, run), { type: 'runs', forgotten: [], plans: [], runs: [run] });
+});
+
+test('a worker makes of plan and run what the supervisor would have sent whole', () => {
+  const known = new KnownPlans();
+  const disk = plan('disk', ['-v']);
+  known.learn({ forgotten: [], plans: [disk] });
+  const order = { plan: 'disk', runId: 5, dueAtMs: 77 };
+  assert.deepEqual(known.taskOf(order), { ...disk.task, runId: 5, dueAtMs: 77 });
+  const whole = runTask({ folder: '/' });
+  assert.equal(known.taskOf(whole), whole);
+  known.learn({ forgotten: ['disk'], plans: [plan('disk', ['-q'])] });
+  assert.deepEqual(known.taskOf(order).parameters, ['-q']);
+  known.learn({ forgotten: ['disk'], plans: [] });
+  assert.throws(() => known.taskOf(order), /was not told how disk is run/);
+});
