@@ -8,7 +8,7 @@ import type { Notice, RecordName } from '../../src/shared/messages.js';
 import type { OutputSettings } from '../../src/shared/output-settings.js';
 import { LaneReader } from '../../src/shared/ring/lane-reader.js';
 import { LaneWriter } from '../../src/shared/ring/lane-writer.js';
-import { createRing } from '../../src/shared/ring/layout.js';
+import { createRing, RING_WORD, ringHeader } from '../../src/shared/ring/layout.js';
 import { DirectFeed } from '../../src/workers/publisher/feeds/direct-feed.js';
 import { FileSink } from '../../src/workers/publisher/outputs/file-sink.js';
 import { LineOutput } from '../../src/workers/publisher/outputs/line-output.js';
@@ -27,13 +27,17 @@ interface Started {
   readonly ended: Promise<void>;
 }
 
-function startPublisher(ring: SharedArrayBuffer, output: Output, bufferSize = 1000): Started {
+function startPublisher(
+  ring: SharedArrayBuffer,
+  output: Output,
+  { bufferSize = 1000, patienceMs = 0 } = {},
+): Started {
   const { log, lines } = recordingLog();
   const notices: Notice[] = [];
   const onNotices = (more: readonly Notice[]) => notices.push(...more);
   const settings: OutputSettings = { alias: 'test', name: 'stdout', bufferSize };
   const openFeeds = (onRoom: () => void) => [new DirectFeed({ settings, output, log, onRoom })];
-  const publisher = new Publisher({ ring, openFeeds, onNotices });
+  const publisher = new Publisher({ ring, openFeeds, onNotices, patienceMs });
   return { publisher, notices, lines, ended: publisher.run() };
 }
 
@@ -66,6 +70,21 @@ test('records of all lanes arrive at the output, in the order of their lane', as
       Array.from({ length: 100 }, (_, n) => `${lane}-${n}`),
     );
   }
+});
+
+test('writers learn how long the publisher may be left asleep, and that it may not once a stop has begun', async () => {
+  const ring = createRing(1, 4096);
+  const patienceMs = () => Atomics.load(ringHeader(ring), RING_WORD.patienceMs);
+  const output = new HeldOutput();
+  const started = startPublisher(ring, output, { patienceMs: 20 });
+  assert.equal(patienceMs(), 20);
+  const draining = started.publisher.drain(60_000);
+  write(new LaneWriter(ring, 0), 'late', { awaited: false });
+  await waitUntil('the record is there', () => output.held.length === 1);
+  assert.equal(patienceMs(), 0);
+  output.settle();
+  await draining;
+  await started.ended;
 });
 
 test('space is freed in order although records are settled in any order', async (t) => {
@@ -113,7 +132,7 @@ test('who waits for a record hears that it was delivered or why it was refused, 
 test('no more points are taken than the buffer size, and more as soon as some are settled', async (t) => {
   const ring = createRing(1, 64 * 1024);
   const output = new HeldOutput();
-  const started = startPublisher(ring, output, 10);
+  const started = startPublisher(ring, output, { bufferSize: 10 });
   t.after(() => stop(started));
   const writer = new LaneWriter(ring, 0);
   for (let n = 0; n < 5; n += 1) write(writer, `record ${n}`, { points: 5 });
@@ -241,7 +260,7 @@ test('lanes whose positions pass every limit of 32 bits are settled and free aga
   const ring = createRing(starts.length, laneBytes);
   for (const [lane, position] of starts.entries()) startLaneAt(ring, lane, position);
   const output = new HeldOutput();
-  const started = startPublisher(ring, output, 20);
+  const started = startPublisher(ring, output, { bufferSize: 20 });
   t.after(() => stop(started));
   const written: RecordName[] = [];
   for (const lane of starts.keys()) {

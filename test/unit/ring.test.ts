@@ -27,10 +27,11 @@ test('a record is read as it was written', () => {
   assert.equal(reader.read(), undefined);
 });
 
-test('who sleeps is woken at once for a record that is awaited, and soon for others, all together', async (t) => {
+test('who sleeps is woken at once for a record that is awaited, for others when its patience ends', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const ring = createRing(1, LANE_BYTES);
   const [writer, wake] = [new LaneWriter(ring, 0), new RingWake(ring)];
+  wake.setPatience(50);
   const sleeper = () => {
     const state = { isAwake: false, over: wake.sleep(wake.mark()) };
     void state.over.then(() => {
@@ -47,12 +48,50 @@ test('who sleeps is woken at once for a record that is awaited, and soon for oth
   for (const text of ['a', 'b', 'c']) writer.tryWrite(recordOf(text));
   await nextTurn();
   assert.equal(second.isAwake, false);
-  t.mock.timers.tick(5);
+  t.mock.timers.tick(50);
   await second.over;
 
+  wake.setPatience(0);
   const third = sleeper();
-  while (writer.tryWrite(recordOf('x'.repeat(500))) !== undefined);
+  writer.tryWrite(recordOf('d'));
   await third.over;
+});
+
+test('the patience of who sleeps ends early when a lane fills, and when it is full', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { ring, writer, reader } = laneOfNewRing();
+  const wake = new RingWake(ring);
+  wake.setPatience(50);
+
+  const whenFilling = wake.sleep(wake.mark());
+  for (let n = 0; n < 3; n += 1) writer.tryWrite(recordOf('x'.repeat(500)));
+  await whenFilling;
+
+  let isAwake = false;
+  const whenFull = wake.sleep(wake.mark()).then(() => {
+    isAwake = true;
+  });
+  for (let n = 0; n < 4; n += 1) assert.notEqual(writer.tryWrite(recordOf('x'.repeat(500))), undefined);
+  await nextTurn();
+  assert.equal(isAwake, false, 'a reader that does not get on is not woken for every record');
+  assert.equal(writer.tryWrite(recordOf('x'.repeat(500))), undefined);
+  await whenFull;
+  assert.equal(readAll(reader).length, 7);
+});
+
+test('writers wake who sleeps at the same moment', async (t) => {
+  const delays: number[] = [];
+  t.mock.method(globalThis, 'setTimeout', (_: () => void, ms: number) => {
+    delays.push(ms);
+  });
+  t.mock.method(process.hrtime, 'bigint', () => now);
+  const ring = createRing(2, LANE_BYTES);
+  new RingWake(ring).setPatience(50);
+  let now = 1_010_000_000n;
+  new LaneWriter(ring, 0).tryWrite(recordOf('a'));
+  now = 1_030_700_000n;
+  new LaneWriter(ring, 1).tryWrite(recordOf('b'));
+  assert.deepEqual(delays, [40, 20]);
 });
 
 test('reading frees nothing, settling does', () => {

@@ -15,16 +15,12 @@ import {
 export interface OutgoingRecord {
   readonly namespace: string;
   readonly document: PointsDocument;
-  /** True: the publisher is woken for it at once, and sends a notice of what became of it. */
+  /**
+   * True: the publisher is woken for it at once, and sends a notice of what became of it. False: it is woken when its
+   * patience, `RingWake.setPatience`, ends.
+   */
   readonly awaited: boolean;
 }
-
-/**
- * The publisher is woken for records that nobody waits for this long after the first of them: to wake it costs more than
- * to write a record, and this way one wake-up serves all that are written meanwhile. Not longer, as what is only in the
- * ring does not survive the process.
- */
-const WAKE_DELAY_MS = 5;
 
 /**
  * The writing end of a lane. Exactly one thread holds it; a thread that follows one that died goes on behind the last
@@ -65,15 +61,16 @@ export class LaneWriter {
     const place = this.#written & (this.#views.laneBytes - 1);
     const toEnd = this.#views.laneBytes - place;
     const padding = length > toEnd ? toEnd : 0;
-    if (padding + length > this.#freeBytes()) {
+    const unsettledBefore = this.#unsettledBytes();
+    if (padding + length > this.#views.laneBytes - unsettledBefore) {
       this.#wakeReader();
       return undefined;
     }
     if (padding > 0) this.#putHeader(place, padding, 0, RECORD_FLAG.padding, 0);
     this.#putRecord(padding > 0 ? 0 : place, length, record);
     this.#publish(padding + length);
-    if (record.awaited) this.#wakeReader();
-    else this.#wakeTimer ??= setTimeout(() => this.#wakeReader(), WAKE_DELAY_MS);
+    if (record.awaited || this.#isFilling(unsettledBefore)) this.#wakeReader();
+    else this.#wakeReaderInTime();
     return this.#written;
   }
 
@@ -92,9 +89,15 @@ export class LaneWriter {
     }
   }
 
-  #freeBytes(): number {
+  #unsettledBytes(): number {
     const settled = Atomics.load(this.#views.header, LANE_WORD.settled);
-    return this.#views.laneBytes - ((this.#written - settled) | 0);
+    return (this.#written - settled) | 0;
+  }
+
+  /** True when the lane has just come to be so full that the reader had better begin. Once, as it may not get on. */
+  #isFilling(unsettledBefore: number): boolean {
+    const bound = this.#views.laneBytes / WAKE_AT_PART;
+    return unsettledBefore <= bound && this.#unsettledBytes() > bound;
   }
 
   #putRecord(place: number, length: number, { namespace, document, awaited }: OutgoingRecord): void {
@@ -130,12 +133,30 @@ export class LaneWriter {
     Atomics.add(this.#ringHeader, RING_WORD.wake, 1);
   }
 
+  /**
+   * All writers wake the reader at the same moments, multiples of its patience: it then finds what all of them have
+   * written, and is woken once. The clock is the machine's, so that the hosts of a fleet do not send all at once.
+   */
+  #wakeReaderInTime(): void {
+    if (this.#wakeTimer !== undefined) return;
+    const patienceMs = Atomics.load(this.#ringHeader, RING_WORD.patienceMs);
+    if (patienceMs === 0) {
+      this.#wakeReader();
+      return;
+    }
+    const nowMs = Number(process.hrtime.bigint() / 1_000_000n);
+    this.#wakeTimer = setTimeout(() => this.#wakeReader(), patienceMs - (nowMs % patienceMs));
+  }
+
   #wakeReader(): void {
     clearTimeout(this.#wakeTimer);
     this.#wakeTimer = undefined;
     Atomics.notify(this.#ringHeader, RING_WORD.wake);
   }
 }
+
+/** The reader is woken when more than one part in this many of a lane is not settled. */
+const WAKE_AT_PART = 4;
 
 /** A waiter looks again this often even unasked, so that a cancelled one does not wait for traffic. */
 const ROOM_CHECK_MS = 200;

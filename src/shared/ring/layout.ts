@@ -13,6 +13,8 @@ export const RING_WORD = {
   wake: 0,
   laneCount: 1,
   laneBytes: 2,
+  /** Milliseconds that the reader may be left asleep over records that nobody waits for; stored by the reader only. */
+  patienceMs: 3,
 } as const;
 
 /** 32-bit words of a lane header; `written` and `settled` lie on cache lines of their own. */

@@ -22,6 +22,14 @@ export class RingWake {
     if (sleep.async) await sleep.value;
   }
 
+  /**
+   * How long the reader may be left asleep over records that nobody waits for: to wake it costs more than to write a
+   * record, and this way one wake-up serves all that are written meanwhile. 0, as in a new ring: not at all.
+   */
+  setPatience(ms: number): void {
+    Atomics.store(this.#header, RING_WORD.patienceMs, ms);
+  }
+
   /** Ends a sleep from the reader's own thread, when there is something else to do. */
   interrupt(): void {
     Atomics.add(this.#header, RING_WORD.wake, 1);

@@ -15,6 +15,8 @@ export interface PublisherOptions {
   readonly ring: SharedArrayBuffer;
   /** Told what became of records that somebody waits for, at most once a turn of the event loop. */
   readonly onNotices: (notices: readonly Notice[]) => void;
+  /** How long records that nobody waits for may lie in the ring, in milliseconds. Default 0. */
+  readonly patienceMs?: number;
   /** Opens the feeds of all outputs, at least one; each calls `onRoom` when it is full no more. */
   readonly openFeeds: (onRoom: () => void) => readonly OutputFeed[];
 }
@@ -34,6 +36,7 @@ export class Publisher {
   constructor(options: PublisherOptions) {
     this.#options = options;
     this.#wake = new RingWake(options.ring);
+    this.#wake.setPatience(options.patienceMs ?? 0);
     this.#lanes = Array.from(
       { length: laneCount(options.ring) },
       (_, lane) => new LaneTracker(new LaneReader(options.ring, lane)),
@@ -58,6 +61,7 @@ export class Publisher {
   /** Waits until all records are safe and, as far as the outputs take them now, delivered; at most `withinMs`. Then stops. */
   async drain(withinMs: number): Promise<DrainOutcome> {
     const endsAt = performance.now() + withinMs;
+    this.#wake.setPatience(0);
     for (const feed of this.#feeds) feed.hurry();
     await this.#idleWithin(withinMs);
     this.#isStopping = true;

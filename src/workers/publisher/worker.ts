@@ -14,8 +14,16 @@ const send = (message: FromPublisher): void => supervisor.postMessage(message);
 const log = forwardingLog(setup.logLevel, send);
 const hosts = new OutputHosts(log);
 
+/**
+ * How long records that nobody waits for may lie in the ring, in milliseconds: the longer, the more go out together, at
+ * a fraction of the cost each. What is only there does not survive the process; where the spool is to have everything
+ * first, that is why it is short.
+ */
+const PATIENCE_MS = { usual: 50, always: 5 };
+
 const publisher = new Publisher({
   ring: setup.ring,
+  patienceMs: setup.spool?.mode === 'always' ? PATIENCE_MS.always : PATIENCE_MS.usual,
   openFeeds: (onRoom) => setup.outputs.map((settings) => openFeed({ settings, setup, hosts, log, onRoom })),
   onNotices: (notices) => send({ type: 'notices', notices }),
 });
