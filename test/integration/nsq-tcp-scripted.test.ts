@@ -436,6 +436,62 @@ describe('errors in answer to a command', () => {
   });
 });
 
+describe('told by calls', () => {
+  test('who submits is told of each message once, and never before the call is over', async (t) => {
+    const nsqd = await startScriptedNsqd(t, { onCommand: answerOk });
+    const { producer } = startProducer(t, { servers: [nsqd.address] });
+    const told: string[] = [];
+    const submit = (topic: string, message: string) => {
+      const toldBefore = told.length;
+      producer.submit(topic, Buffer.from(message), {
+        resolve: () => told.push(message),
+        reject: (error) => told.push(`${message}: ${error instanceof CodedError ? error.code : error}`),
+      });
+      assert.equal(told.length, toldBefore);
+    };
+    submit('t', 'good');
+    submit('no topic', 'bad');
+    submit('t', 'good, too');
+    await producer.drain();
+    await producer.close();
+    submit('t', 'late');
+    await waitUntil('all is told', () => told.length === 4);
+    assert.deepEqual(told, ['bad: nsq-bad-topic', 'good', 'good, too', 'late: nsq-closed']);
+  });
+
+  test('the producer may be closed and published to from inside of a call', async (t) => {
+    const nsqd = await startScriptedNsqd(t, { onCommand: answerOk });
+    const { producer } = startProducer(t, { servers: [nsqd.address] });
+    let closing: Promise<void> | undefined;
+    const second = new Promise<string>((resolve) => {
+      producer.submit('t', Buffer.from('first'), {
+        resolve: () => {
+          resolve(codeOfRejection(producer.publish('t', Buffer.from('second'))));
+          closing = producer.close();
+        },
+        reject: () => resolve('the first was refused'),
+      });
+    });
+    assert.equal(await second, 'nsq-closed');
+    await closing;
+    assert.deepEqual(messagesOf(nsqd.seen), ['first']);
+  });
+});
+
+test('a burst of answers that is larger than what is read at once is taken whole', async (t) => {
+  const heartbeats = 2_000;
+  const burst = Buffer.concat([...Array.from({ length: heartbeats }, () => HEARTBEAT_FRAME), OK_FRAME]);
+  const nsqd = await startScriptedNsqd(t, {
+    onCommand: (command, socket) => {
+      if (isPublish(command)) socket.write(burst);
+    },
+  });
+  const { producer } = startProducer(t, { servers: [nsqd.address] });
+  await producer.publish('t', Buffer.from('x'));
+  await waitUntil('every heartbeat is answered', () => nsqd.seen.length === 1 + heartbeats);
+  assert.equal(nsqd.connections, 1);
+});
+
 describe('closing', () => {
   test('rejects what is on the way and what waits, and closes the connection', async (t) => {
     const nsqd = await startScriptedNsqd(t, {});

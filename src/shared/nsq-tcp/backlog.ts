@@ -90,6 +90,11 @@ export class Backlog {
     return this.#onTheWay;
   }
 
+  /** True when there may be a batch that may go: whether there is room for it on the way only `take` says. */
+  get hasReady(): boolean {
+    return this.#line.length > 0;
+  }
+
   add(name: string, message: Uint8Array, promised: Promised, delayMs?: number): void {
     const topic = this.#topic(name, delayMs);
     const bytes = message.length + MPUB_MESSAGE_OVERHEAD;

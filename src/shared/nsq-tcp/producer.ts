@@ -1,5 +1,5 @@
 import { CodedError } from '../coded-error.js';
-import { Backlog, type Batch } from './backlog.js';
+import { Backlog, type Batch, type Promised } from './backlog.js';
 import { dpub, mpub, pub } from './commands.js';
 import type { NsqConnection } from './connection.js';
 import type { ConnectionEnd } from './connection-end.js';
@@ -11,6 +11,7 @@ import type { ServerAddress } from './server-address.js';
 import { Uplink } from './uplink.js';
 import { delayProblem, messageProblem, topicProblem } from './validity.js';
 
+export type { Promised } from './backlog.js';
 export type { LookupdHealth } from './discovery.js';
 export type { NsqProducerOptions, NsqTls } from './options.js';
 export type { ProducerEvent, ProducerEventKind } from './producer-event.js';
@@ -85,14 +86,23 @@ export class NsqProducer {
    * producer was closed first: it may or may not have arrived).
    */
   publish(topic: string, message: Uint8Array, options: PublishOptions = {}): Promise<void> {
+    return new Promise((resolve, reject) => this.submit(topic, message, { resolve, reject }, options));
+  }
+
+  /**
+   * As `publish`, with calls in place of a promise, of which the many small messages of a busy publisher would feel the
+   * cost: one of the two is called, once, after this has returned.
+   */
+  submit(topic: string, message: Uint8Array, promised: Promised, options: PublishOptions = {}): void {
     // No delay is no reason to go without the company of other messages.
     const delayMs = options.delayMs === 0 ? undefined : options.delayMs;
     const problem = this.#problem(topic, message, delayMs);
-    if (problem !== undefined) return Promise.reject(problem);
-    return new Promise((resolve, reject) => {
-      this.#backlog.add(topic, message, { resolve, reject }, delayMs);
-      this.#flushSoon();
-    });
+    if (problem !== undefined) {
+      queueMicrotask(() => promised.reject(problem));
+      return;
+    }
+    this.#backlog.add(topic, message, promised, delayMs);
+    this.#flushSoon();
   }
 
   /** Resolves as soon as every message handed over is settled. */
@@ -166,7 +176,8 @@ export class NsqProducer {
     this.#backlog.settle(batch);
     this.#counts.published += batch.messages.length;
     for (const promised of batch.promised) promised.resolve();
-    this.#flushSoon();
+    // Most answers leave nothing to send, and a look for it costs as much as they do.
+    if (this.#backlog.hasReady) this.#flushSoon();
     this.#tellDrained();
   }
 

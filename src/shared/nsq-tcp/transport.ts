@@ -18,6 +18,8 @@ export interface TransportEvents {
 }
 
 const KEEP_ALIVE_MS = 30_000;
+/** Answers are a few words, hundreds of which come together at most. */
+const READ_BYTES = 8 * 1024;
 /** Answers are a few words: whoever sends more than this faster than it is unpacked has to wait. */
 const MAX_UNDECODED_BYTES = 256 * 1024;
 
@@ -25,6 +27,8 @@ const MAX_UNDECODED_BYTES = 256 * 1024;
 export class Transport {
   readonly #server: ServerAddress;
   readonly #events: TransportEvents;
+  /** What the socket reads into, again and again. */
+  readonly #readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
   #socket: Socket;
   #codec: Codec | undefined;
   #isTogether = false;
@@ -33,10 +37,16 @@ export class Transport {
   constructor(server: ServerAddress, events: TransportEvents) {
     this.#server = server;
     this.#events = events;
-    this.#socket = connect({ host: server.host, port: server.port, noDelay: true });
+    this.#socket = connect({
+      host: server.host,
+      port: server.port,
+      noDelay: true,
+      // Else every read takes a buffer of 64 KiB for the few words of an answer, and the long way through a stream.
+      onread: { buffer: this.#readBuffer, callback: (bytes) => this.#readInPlace(bytes) },
+    });
     this.#socket.setKeepAlive(true, KEEP_ALIVE_MS);
     this.#socket.once('connect', () => this.#events.connected());
-    this.#listen();
+    this.#listenForEnd();
   }
 
   write(bytes: Buffer): void {
@@ -66,7 +76,6 @@ export class Transport {
   startTls(tls: NsqTls): void {
     const plain = this.#socket;
     const host = this.#server.host;
-    plain.removeAllListeners('data');
     this.#socket = connectTls({
       ...tls,
       socket: plain,
@@ -74,7 +83,8 @@ export class Transport {
       // An address is no server name: it is checked through `host` alone.
       ...(isIP(host) === 0 && tls.servername === undefined ? { servername: host } : {}),
     });
-    this.#listen();
+    this.#socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    this.#listenForEnd();
   }
 
   /** `received` are bytes that came in one piece with the server's consent and are compressed already. */
@@ -106,13 +116,20 @@ export class Transport {
     if (!socket.closed) await new Promise<void>((resolve) => socket.once('close', () => resolve()));
   }
 
-  #listen(): void {
+  #listenForEnd(): void {
     const socket = this.#socket;
-    socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('error', (error) => this.#end(error));
     // Does not wait for `close`: with bytes still to be written to a server that is gone, that can take minutes.
     socket.on('end', () => this.#end(undefined));
     socket.on('close', () => this.#end(undefined));
+  }
+
+  /** Always true: read on. */
+  #readInPlace(bytes: number): true {
+    const chunk = this.#readBuffer.subarray(0, bytes);
+    // To be unpacked later, it needs bytes of its own.
+    this.#read(this.#codec === undefined ? chunk : Buffer.from(chunk));
+    return true;
   }
 
   #read(chunk: Buffer): void {

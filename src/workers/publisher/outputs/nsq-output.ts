@@ -46,13 +46,13 @@ export class NsqOutput implements Output {
   }
 
   deliver(record: OutputRecord, settle: Settle): void {
-    this.#producer.publish(this.#topicPrefix + record.namespace, record.document).then(
-      () => settle(),
-      (thrown: unknown) => {
+    this.#producer.submit(this.#topicPrefix + record.namespace, record.document, {
+      resolve: () => settle(),
+      reject: (error) => {
         // What a closed producer leaves behind is neither delivered nor refused: it stays in the ring.
-        if (codeOf(thrown) !== 'nsq-closed') settle(reasonOf(thrown));
+        if (codeOf(error) !== 'nsq-closed') settle(reasonOf(error));
       },
-    );
+    });
   }
 
   state(): OutputState {
