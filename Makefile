@@ -16,6 +16,7 @@ node_modules/.package-lock.json: package-lock.json
 
 build: install ## compile to dist/
 	@node_modules/.bin/tsc
+	@sh src/workers/runner/launcher/build
 
 run: build ## try the agent: three example plugins, points on stdout, HTTP on 127.0.0.1:1232
 	@./agent demo $(if $(LISTEN),--listen $(LISTEN))

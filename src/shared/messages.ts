@@ -20,7 +20,7 @@ export interface PluginUser {
 }
 
 /** Ways to start plugins. */
-export const ENGINE_CHOICES = ['auto', 'posix_spawn', 'cross-spawn'] as const;
+export const ENGINE_CHOICES = ['auto', 'launcher', 'posix_spawn', 'cross-spawn'] as const;
 
 /** How plugins are started; `auto` is the fastest way that works. */
 export type EngineChoice = (typeof ENGINE_CHOICES)[number];

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { FileHashes } from '../../src/workers/runner/file-hashes.js';
 import { ProcessLimits } from '../../src/workers/runner/limits/process-limits.js';
-import { boundRun } from '../../src/workers/runner/limits/run-bounds.js';
+import { boundsOf } from '../../src/workers/runner/limits/run-bounds.js';
 import { stateFolderProblem } from '../../src/workers/runner/plugin-state.js';
 import { trustProblem } from '../../src/workers/runner/plugin-trust.js';
 import { NO_CGROUPS, testCgroup } from '../support/cgroup.js';
@@ -82,12 +82,13 @@ async function benchLimits(what: string, cgroup: string | undefined): Promise<vo
       cgroup: cgroup === undefined ? undefined : { folder: cgroup, controllers: [] },
     };
     const startedAt = performance.now();
-    const bounds = boundRun(child.pid ?? 0, run, limits, log);
+    const bounds = boundsOf(run, limits, log);
+    bounds.apply(child.pid ?? 0);
     starts.push(performance.now() - startedAt);
     child.kill('SIGKILL');
     await ended;
     const endedAt = performance.now();
-    bounds.end();
+    bounds.end(child.pid ?? 0);
     ends.push(performance.now() - endedAt);
   }
   noteTimes(`${what}, at the start`, starts);

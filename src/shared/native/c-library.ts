@@ -64,6 +64,11 @@ export interface CLibrary {
   systemCallMemories(number: number, first: Memory, second: Memory, third: Memory): number;
   /** `syscall(2)` with two numbers and two places in memory. */
   systemCallPair(number: number, first: number, second: number, third: Memory, fourth: Memory): number;
+  /**
+   * Functions of another library, by their signatures.
+   * @throws when the file is no library for this machine, or one of them is missing
+   */
+  load<Functions>(file: string, signatures: Signatures<keyof Functions & string>): Functions;
   /** Where the calling thread's descriptors are noted; undefined: nowhere. */
   ledger: DescriptorRow | undefined;
   /** Name of the error of the last call on this thread, `EAGAIN` and the like. Ask at once. */
@@ -75,7 +80,12 @@ export type CLibraryFound =
   | { readonly library: CLibrary }
   | { readonly library: undefined; readonly problem: string };
 
-const SIGNATURES: Readonly<Record<keyof CFunctions, readonly [result: string, args: readonly string[]]>> = {
+/** Types of C functions' results and arguments, in the words of koffi. */
+export type Signatures<Name extends string> = Readonly<
+  Record<Name, readonly [result: string, args: readonly string[]]>
+>;
+
+const SIGNATURES: Signatures<keyof CFunctions> = {
   pipe2: ['int', ['void *', 'int']],
   fcntl: ['int', ['int', 'int', 'int']],
   read: ['long', ['int', 'void *', 'size_t']],
@@ -102,9 +112,14 @@ const SIGNATURES: Readonly<Record<keyof CFunctions, readonly [result: string, ar
   _exit: ['void', ['int']],
 };
 
+/** What a library exports. */
+interface Symbols {
+  func(name: string, result: string, args: readonly string[]): unknown;
+}
+
 /** The part of koffi that is used. */
 interface Koffi {
-  load(path: null): { func(name: string, result: string, args: readonly string[]): unknown };
+  load(path: string | null): Symbols;
   errno(): number;
 }
 
@@ -158,9 +173,7 @@ function findLibrary(): CLibraryFound {
 function openLibrary(koffi: Koffi, abi: Abi): CLibrary {
   // The program itself: Node.js is linked with the C library of the machine, whichever that is.
   const symbols = koffi.load(null);
-  const functions = Object.fromEntries(
-    Object.entries(SIGNATURES).map(([name, [result, args]]) => [name, symbols.func(name, result, args)]),
-  ) as unknown as CFunctions;
+  const functions = functionsOf<CFunctions>(symbols, SIGNATURES);
   const systemCall = (...args: readonly string[]) => symbols.func('syscall', 'long', ['long', ...args]);
   return {
     abi,
@@ -169,7 +182,15 @@ function openLibrary(koffi: Koffi, abi: Abi): CLibrary {
     systemCallMemory: systemCall('long', 'void *', 'void *') as CLibrary['systemCallMemory'],
     systemCallMemories: systemCall('void *', 'void *', 'void *') as CLibrary['systemCallMemories'],
     systemCallPair: systemCall('long', 'long', 'void *', 'void *') as CLibrary['systemCallPair'],
+    load: (file, signatures) => functionsOf(koffi.load(file), signatures),
     ledger: undefined,
     errorName: () => errorNameOf(koffi.errno()),
   };
+}
+
+function functionsOf<Functions>(symbols: Symbols, signatures: Signatures<keyof Functions & string>): Functions {
+  const entries = Object.entries<readonly [string, readonly string[]]>(signatures);
+  return Object.fromEntries(
+    entries.map(([name, [result, args]]) => [name, symbols.func(name, result, args)]),
+  ) as Functions;
 }

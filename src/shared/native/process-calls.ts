@@ -54,7 +54,7 @@ export function takeChildEnd(
 ): ChildEnd | 'not-ours' | undefined {
   const taken = functions.wait4(pid, status, WAIT_NO_HANG, usageWords);
   if (taken === 0) return undefined;
-  if (taken > 0) return childEnd(status[0] ?? 0);
+  if (taken > 0) return childEnd(status[0] ?? 0, usageTaken());
   const code = errorName();
   if (code === 'ECHILD') return 'not-ours';
   if (code === 'EINTR') return undefined;
@@ -157,9 +157,21 @@ function boundWord(bound: number | 'unlimited'): bigint {
   return bound === 'unlimited' ? UNLIMITED : BigInt(Math.max(0, Math.trunc(bound)));
 }
 
-function childEnd(word: number): ChildEnd {
+/** What the kernel counted of a process, in its own units. */
+export interface CountedUsage {
+  readonly userMicroseconds: number;
+  readonly systemMicroseconds: number;
+  readonly maxRssKibibytes: number;
+}
+
+/** How a child ended, from the status word and the usage that come with its end. */
+export function childEnd(word: number, counted: CountedUsage): ChildEnd {
   const signalNumber = word & SIGNAL_BITS;
-  const usage = resourceUsage();
+  const usage: ResourceUsage = {
+    userMs: counted.userMicroseconds / 1000,
+    systemMs: counted.systemMicroseconds / 1000,
+    maxRssBytes: above(ownMaxRssKibibytes(), counted.maxRssKibibytes),
+  };
   if (signalNumber === 0) return { code: (word >> 8) & 0xff, signal: undefined, usage };
   return { code: undefined, signal: signalName(word & ~CORE_DUMPED & SIGNAL_BITS), usage };
 }
@@ -169,16 +181,16 @@ function signalName(number: number): NodeJS.Signals {
   return SIGNAL_NAMES.get(number) ?? 'SIGKILL';
 }
 
-function resourceUsage(): ResourceUsage {
+function usageTaken(): CountedUsage {
   return {
-    userMs: milliseconds(USAGE_WORD.userSeconds, USAGE_WORD.userMicroseconds),
-    systemMs: milliseconds(USAGE_WORD.systemSeconds, USAGE_WORD.systemMicroseconds),
-    maxRssBytes: above(ownMaxRssKibibytes(), usageWord(USAGE_WORD.maxRssKibibytes)),
+    userMicroseconds: microseconds(USAGE_WORD.userSeconds, USAGE_WORD.userMicroseconds),
+    systemMicroseconds: microseconds(USAGE_WORD.systemSeconds, USAGE_WORD.systemMicroseconds),
+    maxRssKibibytes: usageWord(USAGE_WORD.maxRssKibibytes),
   };
 }
 
-function milliseconds(seconds: number, microseconds: number): number {
-  return usageWord(seconds) * 1000 + usageWord(microseconds) / 1000;
+function microseconds(seconds: number, rest: number): number {
+  return usageWord(seconds) * 1e6 + usageWord(rest);
 }
 
 function usageWord(place: number): number {

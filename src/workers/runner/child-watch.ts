@@ -1,5 +1,6 @@
 import type { CLibrary } from '../../shared/native/c-library.js';
 import { Poller } from '../../shared/native/poller.js';
+import type { EndTaker } from './taken-end.js';
 import { KEYS_PER_SLOT, SOURCE, WatchedChild } from './watched-child.js';
 
 /** The shortest and the longest time between two looks at the children. */
@@ -20,6 +21,7 @@ const YOUNG_MS = 4;
 export class ChildWatch {
   readonly #library: CLibrary;
   readonly #poller: Poller;
+  readonly #ends: EndTaker;
   /** By slot, with gaps. */
   readonly #children: (WatchedChild | undefined)[] = [];
   readonly #freeSlots: number[] = [];
@@ -31,8 +33,9 @@ export class ChildWatch {
   #emptyLooks = 0;
   #timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
 
-  constructor(library: CLibrary) {
+  constructor(library: CLibrary, ends: EndTaker) {
     this.#library = library;
+    this.#ends = ends;
     this.#poller = new Poller(library);
   }
 
@@ -45,6 +48,7 @@ export class ChildWatch {
     const child = new WatchedChild({
       library: this.#library,
       poller: this.#poller,
+      ends: this.#ends,
       slot,
       pid,
       outputs,

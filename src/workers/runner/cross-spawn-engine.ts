@@ -32,7 +32,7 @@ async function start(request: ProcessRequest): Promise<ProcessStart> {
       ...(request.user && { uid: request.user.uid, gid: request.user.gid }),
     });
     if (child.pid !== undefined) {
-      request.bound?.(child.pid);
+      request.bounds?.apply(child.pid);
       return { type: 'started', process: startedProcess(child, child.pid, request, startedAt) };
     }
     const [error] = await once(child, 'error');

@@ -11,7 +11,7 @@ import type { StreamControl } from '../../shared/stream-control.js';
 import type { FileHashes } from './file-hashes.js';
 import { type LimitedEnd, limitSentence } from './limits/limit-sentence.js';
 import type { ProcessLimits } from './limits/process-limits.js';
-import { type BoundsEnd, boundRun, NO_BOUNDS, type RunBounds } from './limits/run-bounds.js';
+import { type BoundsEnd, boundsOf, type RunBounds } from './limits/run-bounds.js';
 import { startPatiently } from './patient-start.js';
 import { type PluginOutput, readPluginOutput } from './plugin-output.js';
 import { stateFolderProblem } from './plugin-state.js';
@@ -59,16 +59,14 @@ async function outcomeOf(task: RunTask, runner: Runner): Promise<RunOutcome> {
 }
 
 async function startAndFollow(task: RunTask, runner: Runner): Promise<RunOutcome> {
-  let bounds = NO_BOUNDS;
+  const bounds = boundsOf(task, runner.limits, runner.log);
   const request = {
     file: join(task.folder, PLUGIN_FILE),
     args: task.parameters,
     folder: task.folder,
     environment: task.environment,
     user: task.user,
-    bound: (pid: number) => {
-      bounds = boundRun(pid, task, runner.limits, runner.log);
-    },
+    bounds,
   };
   const { start, waitedMs } = await startPatiently(runner.engine, request, task.timeoutMs, (problem) =>
     logShortage(problem, runner),
@@ -107,7 +105,7 @@ async function followPlugin(
   const bounded = withinBounds(process, bounds);
   if (task.stream !== undefined) return followStreamWithin(bounded, bounds, task, task.stream, runner);
   const end = await followProcess(bounded, { ...task, timeoutMs: task.timeoutMs - waitedMs });
-  const boundsEnd = bounds.end();
+  const boundsEnd = bounds.end(process.pid);
   const exitCode = end.endedBy === 'itself' ? end.exit?.code : undefined;
   const output = readPluginOutput({ stdout: end.stdout, exitCode }, task, documentSettings(task, runner));
   for (const document of output.metrics.documents) await writeDocument(task, document, runner);
@@ -136,7 +134,7 @@ async function followStreamWithin(
   const { lane, log } = runner;
   const settings = documentSettings(task, runner);
   const maxLineBytes = Math.min(task.maxOutputBytes, STREAM_LINE_BYTES_MAX);
-  const explainEnd = (end: LimitedEnd) => limitSentence(end, task, bounds.end());
+  const explainEnd = (end: LimitedEnd) => limitSentence(end, task, bounds.end(process.pid));
   return followStream(process, { ...task, control, maxLineBytes, settings, lane, log, explainEnd });
 }
 

@@ -6,9 +6,9 @@ import { Spawner } from '../../shared/native/spawn.js';
 import { ThreadIdentity } from '../../shared/native/thread-identity.js';
 import { ChildWatch } from './child-watch.js';
 import { startProblem } from './start-problem.js';
-import type { ProcessEngine, ProcessRequest, ProcessStart, StartedProcess } from './started-process.js';
-import { endStrays, realFolder } from './stray-processes.js';
-import type { WatchedChild } from './watched-child.js';
+import type { ProcessEngine, ProcessRequest, ProcessStart } from './started-process.js';
+import { PlainEndTaker } from './taken-end.js';
+import { watchedProcess } from './watched-process.js';
 
 /**
  * Starts processes with `posix_spawn`: Node's own way forks, which copies the page tables of the whole agent and takes
@@ -28,7 +28,7 @@ export class PosixSpawnEngine implements ProcessEngine {
     this.#rightsLost = rightsLost;
     this.#spawner = new Spawner(library);
     this.#identity = new ThreadIdentity(library);
-    this.#watch = new ChildWatch(library);
+    this.#watch = new ChildWatch(library, new PlainEndTaker(library));
   }
 
   async start(request: ProcessRequest): Promise<ProcessStart> {
@@ -42,8 +42,8 @@ export class PosixSpawnEngine implements ProcessEngine {
       const pid = this.#spawn(request, stdout, stderr);
       const child = this.#watch.add(pid, [stdout.readEnd, stderr.readEnd]);
       // Last, as the kernel allows it only when the process has wholly become its user's, a moment after the start.
-      request.bound?.(pid);
-      return { type: 'started', process: startedProcess(child, request, startedAt) };
+      request.bounds?.apply(pid);
+      return { type: 'started', process: watchedProcess(child, request, startedAt) };
     } catch (error) {
       if (codeOf(error) === 'rights-lost') this.#rightsLost(reasonOf(error));
       for (const { readEnd } of pipes) closeDescriptor(this.#library, readEnd);
@@ -69,30 +69,4 @@ export class PosixSpawnEngine implements ProcessEngine {
 
 function identityOf({ uid, gid, groups }: PluginUser) {
   return { uid, gid, groups };
-}
-
-function startedProcess(
-  child: WatchedChild,
-  { folder, environment, user }: ProcessRequest,
-  startedAt: number,
-): StartedProcess {
-  return {
-    pid: child.pid,
-    startedAt,
-    exited: child.exited,
-    outputsEnded: child.outputsEnded,
-    listen: (listener) => child.listen(listener),
-    pauseStdout: () => child.pauseStdout(),
-    resumeStdout: () => child.resumeStdout(),
-    closeStdout: () => child.closeStdout(),
-    closeOutputs: () => child.closeOutputs(),
-    killGroup: (signal) => child.killGroup(signal),
-    endStrays: () =>
-      endStrays({
-        outputs: child.outputNames(),
-        folder: realFolder(folder),
-        environment,
-        uid: user?.uid ?? process.getuid?.() ?? 0,
-      }),
-  };
 }

@@ -6,6 +6,7 @@ import { keepDescriptors } from '../../shared/native/descriptors.js';
 import { giveUpNewPrivileges } from '../../shared/native/process-calls.js';
 import { inheritNoCapabilities } from '../../shared/native/thread-identity.js';
 import { crossSpawnEngine } from './cross-spawn-engine.js';
+import { LauncherEngine } from './launcher-engine.js';
 import { PosixSpawnEngine } from './posix-spawn-engine.js';
 import type { ProcessEngine } from './started-process.js';
 
@@ -17,8 +18,8 @@ export interface EngineSettings {
   readonly allowSetuid: boolean;
   /** Ends the thread: it could not become itself again after it had started something as another user. */
   readonly rightsLost: (reason: string) => never;
-  /** Called when the engine that is wanted, or that is best here, cannot be had. */
-  readonly fallingBack: (problem: string) => void;
+  /** Called when the engine that is wanted, or that is best here, cannot be had, with the one that is taken. */
+  readonly fallingBack: (to: ProcessEngine['name'], problem: string) => void;
   readonly log: Log;
 }
 
@@ -30,15 +31,24 @@ export function openEngine(settings: EngineSettings): ProcessEngine {
   const { choice, fallingBack, rightsLost } = settings;
   const { library, ...missing } = cLibrary();
   if (library === undefined) {
-    if (choice !== 'cross-spawn') fallingBack('problem' in missing ? missing.problem : 'unknown');
+    if (choice !== 'cross-spawn') {
+      fallingBack('cross-spawn', 'problem' in missing ? missing.problem : 'unknown');
+    }
     return crossSpawnEngine;
   }
   confine(library, settings);
   if (choice === 'cross-spawn') return crossSpawnEngine;
+  if (choice !== 'posix_spawn') {
+    try {
+      return new LauncherEngine(library);
+    } catch (error) {
+      fallingBack('posix_spawn', reasonOf(error));
+    }
+  }
   try {
     return new PosixSpawnEngine(library, rightsLost);
   } catch (error) {
-    fallingBack(reasonOf(error));
+    fallingBack('cross-spawn', reasonOf(error));
     return crossSpawnEngine;
   }
 }

@@ -1,5 +1,6 @@
 import type { PluginUser } from '../../shared/messages.js';
 import type { ResourceUsage } from '../../shared/native/process-calls.js';
+import type { ResourceLimit } from './limits/resource-limits.js';
 import type { ProgramProblem } from './program-file.js';
 
 /** What to execute, where and as whom. No shell takes part. */
@@ -13,8 +14,21 @@ export interface ProcessRequest {
   readonly environment: Readonly<Record<string, string>>;
   /** Undefined: the agent's own user. */
   readonly user: PluginUser | undefined;
-  /** Called as soon as there is a process, which runs already: bounds it. Must not throw. */
-  readonly bound?: (pid: number) => void;
+  /** Undefined: those of the agent. */
+  readonly bounds?: ProcessBounds;
+}
+
+/** Within what a process is to be. None of the functions throws: what cannot be bounded runs all the same. */
+export interface ProcessBounds {
+  readonly limits: readonly ResourceLimit[];
+  /** From -20 (first served) to 19 (last); 0: as the agent. */
+  readonly nice: number;
+  /** Folder of the cgroup; undefined: that of the agent. */
+  readonly cgroup: string | undefined;
+  /** For engines that start a process without them: sets them for one that runs already, and for what it has started. */
+  apply(pid: number): void;
+  /** For engines that start a process within them: says which could not be set. */
+  failed(what: 'cgroup' | 'limits', code: string): void;
 }
 
 /** How a process ended: by itself with a code, or by a signal. */
@@ -68,7 +82,7 @@ export interface StartProblem extends ProgramProblem {
 
 /** A way to start processes. */
 export interface ProcessEngine {
-  readonly name: 'posix_spawn' | 'cross-spawn';
+  readonly name: 'launcher' | 'posix_spawn' | 'cross-spawn';
   /** Starts a process. That it cannot be started is a value, with a sentence that says why. */
   start(request: ProcessRequest): Promise<ProcessStart>;
 }

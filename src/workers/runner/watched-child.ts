@@ -3,8 +3,9 @@ import { constants } from 'node:os';
 import type { CLibrary } from '../../shared/native/c-library.js';
 import { closeDescriptor, readNow } from '../../shared/native/descriptors.js';
 import type { Poller } from '../../shared/native/poller.js';
-import { childEnded, openEndDescriptor, takeChildEnd } from '../../shared/native/process-calls.js';
+import { openEndDescriptor } from '../../shared/native/process-calls.js';
 import type { OutputListener, ProcessExit } from './started-process.js';
+import type { EndTaker } from './taken-end.js';
 
 /** What of a child can become readable; with its slot this makes a poller's key. */
 export const SOURCE = { stdout: 0, stderr: 1, end: 2 } as const;
@@ -27,6 +28,7 @@ export class WatchedChild {
   readonly slot: number;
   readonly #library: CLibrary;
   readonly #poller: Poller;
+  readonly #ends: EndTaker;
   readonly #outputs: [number, number];
   readonly #isPolled: [boolean, boolean] = [false, false];
   readonly #names: string[] = [];
@@ -42,6 +44,7 @@ export class WatchedChild {
   constructor(options: {
     readonly library: CLibrary;
     readonly poller: Poller;
+    readonly ends: EndTaker;
     readonly slot: number;
     readonly pid: number;
     /** The read ends of its stdout and stderr, which are taken over. */
@@ -51,6 +54,7 @@ export class WatchedChild {
   }) {
     this.#library = options.library;
     this.#poller = options.poller;
+    this.#ends = options.ends;
     this.slot = options.slot;
     this.pid = options.pid;
     this.#outputs = [...options.outputs];
@@ -116,17 +120,24 @@ export class WatchedChild {
   /** Looks whether it has ended, and takes its end and the rest of what it printed. */
   takeEnd(): boolean {
     if (this.#isGone) return true;
-    const end = this.#take();
-    if (end === undefined) return false;
+    const [stdout, stderr] = this.#outputs;
+    const taken = this.#ends.takeEnd(this.pid, [this.#isPaused ? CLOSED : stdout, stderr]);
+    if (taken === undefined) return false;
     this.#isGone = true;
     if (this.#endDescriptor !== undefined) {
       this.#poller.remove(this.#endDescriptor);
       closeDescriptor(this.#library, this.#endDescriptor);
     }
-    for (const source of OUTPUTS) this.readOutput(source);
+    for (const source of OUTPUTS) {
+      const { bytes, isOver } = taken.outputs[source];
+      if (bytes.length > 0) this.#hear(source, bytes);
+      if (!isOver) this.readOutput(source);
+      // Whoever hears it may have closed it.
+      else if (this.#outputs[source] !== CLOSED) this.#closeOutput(source);
+    }
     // Whoever still holds them may print, or end, later.
     this.pollOutputs();
-    this.#resolveExit(end);
+    this.#resolveExit(taken.end ?? UNKNOWN_END);
     this.#finishIfOver();
     return true;
   }
@@ -166,15 +177,6 @@ export class WatchedChild {
     if (this.#poller.add(descriptor, this.slot * KEYS_PER_SLOT + SOURCE.end)) return descriptor;
     closeDescriptor(this.#library, descriptor);
     return undefined;
-  }
-
-  #take(): ProcessExit | undefined {
-    const hasEnded = childEnded(this.#library, this.pid);
-    if (hasEnded === false) return undefined;
-    // Its number and that of its group are still nobody else's.
-    if (hasEnded === true) this.killGroup('SIGKILL');
-    const end = takeChildEnd(this.#library, this.pid);
-    return end === 'not-ours' ? UNKNOWN_END : end;
   }
 
   #rests(source: Source): boolean {

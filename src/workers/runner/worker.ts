@@ -24,6 +24,7 @@ import { ProcessLimits } from './limits/process-limits.js';
 import { type Runner, runPlugin } from './plugin-run.js';
 import { takePost } from './post-task.js';
 import { openEngine } from './process-engine.js';
+import type { ProcessEngine } from './started-process.js';
 
 /** A thread that follows one that died may be up before the dead one's lane is given back. */
 const LANE_WAIT_MS = 100;
@@ -73,18 +74,18 @@ function startRunner(setup: RunnerSetup): Runner {
     choice: setup.engine,
     allowSetuid: setup.allowSetuid,
     rightsLost: (reason) => endThread(log, reason),
-    fallingBack: (problem) => logFallback(setup, log, problem),
+    fallingBack: (engine, problem) => logFallback(setup, log, engine, problem),
     log,
   });
   const limits = new ProcessLimits(log, (reason) => endThread(log, reason));
   return { setup, lane, engine, log, limits, hashes: new FileHashes() };
 }
 
-function logFallback(setup: RunnerSetup, log: Log, problem: string): void {
+function logFallback(setup: RunnerSetup, log: Log, engine: ProcessEngine['name'], problem: string): void {
   if (!isFirstToLog(setup.noticeTimes, 'engine')) return;
   log.warn(
-    { part: 'runner', engine: 'cross-spawn' },
-    `plugins are started by way of cross-spawn, which is slower: ${problem}`,
+    { part: 'runner', engine },
+    `plugins are started by way of ${engine}, which is slower: ${problem}`,
   );
 }
 

@@ -1,29 +1,23 @@
 import { codeOf, reasonOf } from '../../../shared/coded-error.js';
 import type { Log } from '../../../shared/log.js';
-import type { PluginUser, RunTask } from '../../../shared/messages.js';
-import type { Resource } from '../../../shared/native/abi.js';
+import type { PluginUser } from '../../../shared/messages.js';
 import { type CLibrary, type CLibraryFound, cLibrary } from '../../../shared/native/c-library.js';
-import {
-  ownHardLimit,
-  prlimit,
-  type ResourceBounds,
-  setpriority,
-} from '../../../shared/native/process-calls.js';
+import { ownHardLimit, prlimit, setpriority } from '../../../shared/native/process-calls.js';
 import { ThreadIdentity } from '../../../shared/native/thread-identity.js';
-import type { PluginLimits } from '../../../shared/plugin-limits.js';
+import type { ResourceLimit } from './resource-limits.js';
 
-/** After the signal that a process gets at its limit of processor time it has this long, in seconds, before SIGKILL. */
-const CPU_GRACE_SECONDS = 1;
-
-/** What of a run the limits of its processes depend on. */
-export type LimitedRun = Pick<RunTask, 'limits' | 'user'>;
+/** What the limits of processes depend on. */
+export interface Limited {
+  readonly limits: readonly ResourceLimit[];
+  /** From -20 to 19; 0: as the agent. */
+  readonly nice: number;
+  readonly user: PluginUser | undefined;
+}
 
 /** A busy machine may take some milliseconds. */
 const DENIALS_MAX = 40;
 const DENIAL_WAIT_MS = 0.1;
 const NOBODY_WAKES = new Int32Array(new SharedArrayBuffer(4));
-
-const NO_CORE: ResourceBounds = { soft: 0, hard: 0 };
 
 /**
  * Sets the limits of processes that run already: posix_spawn cannot give a child other limits than its parent's, and
@@ -52,23 +46,27 @@ export class ProcessLimits {
 
   /**
    * Sets the limits of one process, as far as that is allowed; what is not is logged once.
-   * @param countsProcesses false where a cgroup counts them, which is more to the point
    * @returns false when the process is gone
    */
-  apply(pid: number, { limits, user }: LimitedRun, countsProcesses: boolean): boolean {
+  apply(pid: number, limited: Limited): boolean {
     const { library } = this.#found;
     if (library === undefined) {
       this.#warnOnce(`the limits of plugins' processes cannot be set: ${this.#found.problem}`);
       return true;
     }
     try {
-      this.#allowed(library, user, () => applyAll(library, pid, limits, countsProcesses));
+      this.#allowed(library, limited.user, () => applyAll(library, pid, limited));
     } catch (error) {
       if (codeOf(error) === 'ESRCH') return false;
       if (codeOf(error) === 'rights-lost') this.#rightsLost(reasonOf(error));
-      this.#warnOnce(`not all limits of plugins can be set: ${reasonOf(error)}; ${WAY_OUT}`);
+      this.cannotBeSet(reasonOf(error));
     }
     return true;
+  }
+
+  /** Says, once for each reason, that not all limits of a process could be set. */
+  cannotBeSet(reason: string): void {
+    this.#warnOnce(`not all limits of plugins can be set: ${reason}; ${WAY_OUT}`);
   }
 
   /** Does it as the agent, or as the process's own user where that is the only way. */
@@ -115,32 +113,21 @@ function isDenial(error: unknown): boolean {
 }
 
 /** Throws CodedError of the call that fails. */
-function applyAll(library: CLibrary, pid: number, limits: PluginLimits, countsProcesses: boolean): void {
-  const { cpuseconds, addressspace, openfiles, filesize, processes, nice } = limits;
-  const set = (resource: Resource, bound: ResourceBounds) => setBound(library, pid, resource, bound);
-  set('core', NO_CORE);
-  if (countsProcesses && processes !== 0) set('processes', { soft: processes, hard: processes });
-  if (cpuseconds !== 0) set('cpu', { soft: cpuseconds, hard: cpuseconds + CPU_GRACE_SECONDS });
-  if (addressspace !== 0) set('addressSpace', { soft: addressspace, hard: addressspace });
-  if (openfiles !== 0) set('openFiles', { soft: openfiles, hard: openfiles });
-  if (filesize !== 0) set('fileSize', { soft: filesize, hard: filesize });
+function applyAll(library: CLibrary, pid: number, { limits, nice }: Limited): void {
+  for (const limit of limits) setBound(library, pid, limit);
   if (nice !== 0) setpriority(library, pid, nice);
 }
 
 /** Only root may go beyond what the agent itself is bound to; for others that is the limit then. */
-function setBound(library: CLibrary, pid: number, resource: Resource, bound: ResourceBounds): void {
+function setBound(library: CLibrary, pid: number, { resource, ...bound }: ResourceLimit): void {
   try {
     prlimit(library, pid, resource, bound);
   } catch (error) {
     if (codeOf(error) !== 'EPERM') throw error;
     const own = ownHardLimit(library, resource);
-    if (own === 'unlimited' || isWithin(bound.hard, own)) throw error;
+    if (own === 'unlimited' || bound.hard <= own) throw error;
     prlimit(library, pid, resource, { soft: own, hard: own });
   }
-}
-
-function isWithin(hard: ResourceBounds['hard'], own: number): boolean {
-  return hard === 'unlimited' || hard <= own;
 }
 
 const WAY_OUT =

@@ -6,7 +6,9 @@ import type { Log } from '../../../shared/log.js';
 import type { RunTask } from '../../../shared/messages.js';
 import { numbersIn } from '../../../shared/number-file.js';
 import type { PluginCgroup } from '../../../shared/plugin-limits.js';
-import type { ProcessLimits } from './process-limits.js';
+import type { ProcessBounds } from '../started-process.js';
+import type { Limited, ProcessLimits } from './process-limits.js';
+import { resourceLimits } from './resource-limits.js';
 
 /** What of a run says how it is bounded. */
 export type BoundedRun = Pick<RunTask, 'limits' | 'user' | 'cgroup' | 'pluginName' | 'namespace'>;
@@ -23,15 +25,12 @@ export interface BoundsEnd {
 export const NOTHING_LEFT: BoundsEnd = { left: [], outOfMemory: 0 };
 
 /** The bounds of one run. */
-export interface RunBounds {
+export interface RunBounds extends ProcessBounds {
   /** Ends everything in the run's cgroup, whatever it has done to get away; nothing without one. */
   kill(): void;
-  /** To be called when the run's process is gone: ends what it has left in its cgroup. */
-  end(): BoundsEnd;
+  /** To be called when the run's process is gone, with its pid: ends what it has left in its cgroup. */
+  end(pid: number): BoundsEnd;
 }
-
-/** Those of a run that has none. */
-export const NO_BOUNDS: RunBounds = { kill: () => undefined, end: () => NOTHING_LEFT };
 
 /** A fork takes less, in milliseconds, on a machine that is not busy beyond measure. */
 const FORK_MS = 0.5;
@@ -40,35 +39,45 @@ const NOBODY_WAKES = new Int32Array(new SharedArrayBuffer(4));
 /** A process that goes on starting others faster than they are bounded is left to its end. */
 const FAMILY_MAX = 1000;
 
-/**
- * Bounds a run whose process was just started, and those that this has started in the moment since. A failure leaves
- * the process unbounded, is logged, and ends no run.
- */
-export function boundRun(pid: number, run: BoundedRun, limits: ProcessLimits, log: Log): RunBounds {
+/** The bounds of a run that is about to start. What fails leaves a process unbounded, is logged, and ends no run. */
+export function boundsOf(run: BoundedRun, limits: ProcessLimits, log: Log): RunBounds {
   const { cgroup, pluginName: plugin, namespace } = run;
-  const logFailure = (what: string, error: unknown): void => {
-    log.warn({ plugin, namespace }, `plugin ${plugin} runs without its cgroup, ${what}: ${reasonOf(error)}`);
+  const logFailure = (what: string, reason: string): void => {
+    log.warn({ plugin, namespace }, `plugin ${plugin} runs without its cgroup, ${what}: ${reason}`);
   };
-  const killedBefore = outOfMemoryKills(cgroup);
-  try {
-    boundFamily(pid, run, limits);
-  } catch (error) {
-    logFailure('into which its process could not be moved', error);
-  }
-  if (cgroup === undefined) return NO_BOUNDS;
-  const { folder } = cgroup;
-  const attempt = <T>(work: () => T, otherwise: T): T => {
+  const notMoved = (reason: string) => logFailure('into which its process could not be moved', reason);
+  const attempt = <T>(work: (folder: string) => T, otherwise: T): T => {
     try {
-      return work();
+      return cgroup === undefined ? otherwise : work(cgroup.folder);
     } catch (error) {
-      logFailure('whose processes could not be ended', error);
+      logFailure('whose processes could not be ended', reasonOf(error));
       return otherwise;
     }
   };
+  const killedBefore = outOfMemoryKills(cgroup);
+  const limited = {
+    limits: resourceLimits(run.limits, cgroup?.controllers.includes('pids') !== true),
+    nice: run.limits.nice,
+    user: run.user,
+  };
   return {
-    kill: () => attempt(() => killProcesses(folder), undefined),
-    end: () =>
-      attempt(() => {
+    ...limited,
+    cgroup: cgroup?.folder,
+    apply: (pid) => {
+      try {
+        boundFamily(pid, limited, cgroup?.folder, limits);
+      } catch (error) {
+        notMoved(reasonOf(error));
+      }
+    },
+    failed: (what, code) => {
+      if (what === 'limits') limits.cannotBeSet(`the kernel answered ${code}`);
+      // A plugin that is removed loses its cgroup while its last run begins.
+      else if (code !== 'ENOENT' && code !== 'ENODEV') notMoved(`the kernel answered ${code}`);
+    },
+    kill: () => attempt(killProcesses, undefined),
+    end: (pid) =>
+      attempt((folder) => {
         const found = processesIn(folder);
         // Those of the process's own group have got a SIGKILL already.
         const left = found.filter((member) => ![pid, undefined].includes(groupOf(member)));
@@ -79,14 +88,12 @@ export function boundRun(pid: number, run: BoundedRun, limits: ProcessLimits, lo
 }
 
 /** The process, and what it may have started before it was bounded. */
-function boundFamily(pid: number, run: BoundedRun, limits: ProcessLimits): void {
-  const { cgroup } = run;
-  const countsProcesses = cgroup?.controllers.includes('pids') !== true;
+function boundFamily(pid: number, limited: Limited, cgroup: string | undefined, limits: ProcessLimits): void {
   const family = [pid];
   for (let next = 0; next < family.length && next < FAMILY_MAX; next += 1) {
     const member = family[next] ?? pid;
-    const isThere = limits.apply(member, run, countsProcesses);
-    if (!isThere || (cgroup !== undefined && !moveProcess(cgroup.folder, member))) continue;
+    const isThere = limits.apply(member, limited);
+    if (!isThere || (cgroup !== undefined && !moveProcess(cgroup, member))) continue;
     // The move waits for a fork under way, which has the old limits; without one, that is given time to show.
     if (cgroup === undefined) Atomics.wait(NOBODY_WAKES, 0, 0, FORK_MS);
     family.push(...childrenOf(member));

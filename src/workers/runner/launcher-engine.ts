@@ -1,0 +1,51 @@
+import type { CLibrary } from '../../shared/native/c-library.js';
+import { ChildWatch } from './child-watch.js';
+import { Launcher } from './launcher/launcher.js';
+import { startProblem } from './start-problem.js';
+import type { ProcessEngine, ProcessRequest, ProcessStart } from './started-process.js';
+import { watchedProcess } from './watched-process.js';
+
+/**
+ * Starts processes with our own launcher: as cheap as `posix_spawn`, and a process is within its bounds and of its user
+ * before its program begins.
+ */
+export class LauncherEngine implements ProcessEngine {
+  readonly name = 'launcher';
+  readonly #library: CLibrary;
+  readonly #launcher: Launcher;
+  readonly #watch: ChildWatch;
+
+  /** @throws CodedError when the launcher is not there, or cannot be loaded */
+  constructor(library: CLibrary, launcher = new Launcher(library)) {
+    this.#library = library;
+    this.#launcher = launcher;
+    this.#watch = new ChildWatch(library, launcher);
+  }
+
+  async start(request: ProcessRequest): Promise<ProcessStart> {
+    const startedAt = performance.now();
+    try {
+      const { pid, stdout, stderr, cgroupError, limitsError } = this.#launch(request);
+      this.#library.ledger?.opened(stdout);
+      this.#library.ledger?.opened(stderr);
+      if (cgroupError !== undefined) request.bounds?.failed('cgroup', cgroupError);
+      if (limitsError !== undefined) request.bounds?.failed('limits', limitsError);
+      return { type: 'started', process: watchedProcess(this.#watch.add(pid, [stdout, stderr]), request, startedAt) };
+    } catch (error) {
+      return { type: 'failed', ...startProblem(error, request) };
+    }
+  }
+
+  #launch({ file, args, folder, environment, user, bounds }: ProcessRequest) {
+    return this.#launcher.launch({
+      file,
+      args: [file, ...args],
+      folder,
+      environment: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
+      user,
+      limits: bounds?.limits ?? [],
+      nice: bounds?.nice ?? 0,
+      cgroup: bounds?.cgroup,
+    });
+  }
+}
