@@ -54,7 +54,7 @@ export async function benchEngine(runs: number): Promise<void> {
 export async function benchManyRuns(runs: number): Promise<void> {
   withFolder((folder) => {
     say(`${runs} runs, what they leave behind`);
-    const result = measure([process.execPath, ENGINE, 'posix_spawn'], buildLeastPlugin(folder), runs);
+    const result = measure([process.execPath, ENGINE, 'launcher'], buildLeastPlugin(folder), runs);
     note(`descriptors more after ${runs} runs`, result.moreDescriptors ?? 0, 'descriptors');
     note(`zombies after ${runs} runs`, result.zombies ?? 0, 'processes');
     note(`such runs`, runs / result.seconds, 'runs/s');
@@ -76,6 +76,8 @@ function contestantsFor(folder: string, program: string): readonly Contestant[] 
   const limit = buildSpawnLimit(folder);
   const ours = (engine: string, ...more: readonly string[]) => ({ engine, more });
   const node = [
+    { name: 'launcher', ...ours('launcher') },
+    { name: 'launcher, 500 MiB more memory', ...ours('launcher', '500') },
     { name: 'posix_spawn engine', ...ours('posix_spawn') },
     { name: 'posix_spawn engine, 500 MiB more memory', ...ours('posix_spawn', '500') },
     { name: 'cross-spawn engine', ...ours('cross-spawn') },

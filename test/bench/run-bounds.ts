@@ -88,7 +88,7 @@ async function benchLimits(what: string, cgroup: string | undefined): Promise<vo
     child.kill('SIGKILL');
     await ended;
     const endedAt = performance.now();
-    bounds.end(child.pid ?? 0);
+    bounds.end(child.pid ?? 0, undefined);
     ends.push(performance.now() - endedAt);
   }
   noteTimes(`${what}, at the start`, starts);

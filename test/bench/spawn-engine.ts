@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { cLibrary } from '../../src/shared/native/c-library.js';
 import { crossSpawnEngine } from '../../src/workers/runner/cross-spawn-engine.js';
+import { LauncherEngine } from '../../src/workers/runner/launcher-engine.js';
 import { PosixSpawnEngine } from '../../src/workers/runner/posix-spawn-engine.js';
 import type { ProcessEngine } from '../../src/workers/runner/started-process.js';
 import { PLUGIN_USER } from '../support/runner-pool.js';
@@ -55,6 +56,7 @@ async function run(): Promise<void> {
 function engineOf(wanted: string | undefined): ProcessEngine {
   const { library } = cLibrary();
   if (wanted === 'cross-spawn' || library === undefined) return crossSpawnEngine;
+  if (wanted === 'launcher') return new LauncherEngine(library);
   return new PosixSpawnEngine(library, (reason) => {
     throw new Error(reason);
   });

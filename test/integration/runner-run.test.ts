@@ -29,6 +29,7 @@ test('a run sends what the plugin prints and then a point about itself, to the n
       exitCode: 0,
       signal: undefined,
       durationMs: 0,
+      latenessMs: undefined,
       usage: undefined,
       points: 2,
       badMetrics: 0,

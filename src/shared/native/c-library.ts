@@ -188,7 +188,10 @@ function openLibrary(koffi: Koffi, abi: Abi): CLibrary {
   };
 }
 
-function functionsOf<Functions>(symbols: Symbols, signatures: Signatures<keyof Functions & string>): Functions {
+function functionsOf<Functions>(
+  symbols: Symbols,
+  signatures: Signatures<keyof Functions & string>,
+): Functions {
   const entries = Object.entries<readonly [string, readonly string[]]>(signatures);
   return Object.fromEntries(
     entries.map(([name, [result, args]]) => [name, symbols.func(name, result, args)]),

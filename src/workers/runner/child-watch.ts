@@ -1,6 +1,6 @@
 import type { CLibrary } from '../../shared/native/c-library.js';
 import { Poller } from '../../shared/native/poller.js';
-import type { EndTaker } from './taken-end.js';
+import type { OwnedProcess } from './owned-process.js';
 import { KEYS_PER_SLOT, SOURCE, WatchedChild } from './watched-child.js';
 
 /** The shortest and the longest time between two looks at the children. */
@@ -10,6 +10,8 @@ const LONGEST_MS = 20;
 const SHORT_LOOKS = 30;
 /** A child that lives longer than this is asked after no more: the poller tells of its outputs and its end. */
 const YOUNG_MS = 4;
+/** A child whose program has not begun after that was stopped by somebody, or waits for a disk that does not answer. */
+const START_MS = 5000;
 
 /**
  * Looks after the children of a thread: reads what they print and takes their ends.
@@ -21,7 +23,6 @@ const YOUNG_MS = 4;
 export class ChildWatch {
   readonly #library: CLibrary;
   readonly #poller: Poller;
-  readonly #ends: EndTaker;
   /** By slot, with gaps. */
   readonly #children: (WatchedChild | undefined)[] = [];
   readonly #freeSlots: number[] = [];
@@ -33,9 +34,8 @@ export class ChildWatch {
   #emptyLooks = 0;
   #timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
 
-  constructor(library: CLibrary, ends: EndTaker) {
+  constructor(library: CLibrary) {
     this.#library = library;
-    this.#ends = ends;
     this.#poller = new Poller(library);
   }
 
@@ -43,14 +43,13 @@ export class ChildWatch {
    * Looks after a child from now on.
    * @param outputs the read ends of its stdout and stderr, which are taken over
    */
-  add(pid: number, outputs: readonly [number, number]): WatchedChild {
+  add(process: OwnedProcess, outputs: readonly [number, number]): WatchedChild {
     const slot = this.#freeSlots.pop() ?? this.#children.length;
     const child = new WatchedChild({
       library: this.#library,
       poller: this.#poller,
-      ends: this.#ends,
       slot,
-      pid,
+      process,
       outputs,
       onOver: () => this.#forget(slot),
     });
@@ -92,10 +91,12 @@ export class ChildWatch {
 
   #lookAtYoung(): void {
     if (this.#young.length === 0) return;
-    const grownUpAt = performance.now() - YOUNG_MS;
+    const now = performance.now();
     this.#young = this.#young.filter(({ child, startedAt }) => {
       const isGone = child.takeEnd();
-      return (!isGone && startedAt > grownUpAt) || !this.#isPolled(child, isGone);
+      const age = now - startedAt;
+      if (!isGone && child.isStarting && age > START_MS) child.giveUpStart();
+      return (!isGone && (age < YOUNG_MS || child.isStarting)) || !this.#isPolled(child, isGone);
     });
   }
 

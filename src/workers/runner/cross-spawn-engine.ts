@@ -32,6 +32,7 @@ async function start(request: ProcessRequest): Promise<ProcessStart> {
       ...(request.user && { uid: request.user.uid, gid: request.user.gid }),
     });
     if (child.pid !== undefined) {
+      request.launched?.(child.pid);
       request.bounds?.apply(child.pid);
       return { type: 'started', process: startedProcess(child, child.pid, request, startedAt) };
     }
@@ -81,7 +82,10 @@ function startedProcess(
       stdout.destroy();
       stderr.destroy();
     },
-    killGroup,
+    killGroup: (signal) => {
+      killGroup(signal);
+      if (signal === 'SIGKILL') request.bounds?.kill();
+    },
     endStrays: () => endStrays({ outputs, folder, environment, uid: user?.uid ?? process.getuid?.() ?? 0 }),
   };
 }

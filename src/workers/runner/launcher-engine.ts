@@ -3,7 +3,7 @@ import { ChildWatch } from './child-watch.js';
 import { Launcher } from './launcher/launcher.js';
 import { startProblem } from './start-problem.js';
 import type { ProcessEngine, ProcessRequest, ProcessStart } from './started-process.js';
-import { watchedProcess } from './watched-process.js';
+import { WatchedProcess } from './watched-process.js';
 
 /**
  * Starts processes with our own launcher: as cheap as `posix_spawn`, and a process is within its bounds and of its user
@@ -19,18 +19,25 @@ export class LauncherEngine implements ProcessEngine {
   constructor(library: CLibrary, launcher = new Launcher(library)) {
     this.#library = library;
     this.#launcher = launcher;
-    this.#watch = new ChildWatch(library, launcher);
+    this.#watch = new ChildWatch(library);
   }
 
   async start(request: ProcessRequest): Promise<ProcessStart> {
     const startedAt = performance.now();
     try {
-      const { pid, stdout, stderr, cgroupError, limitsError } = this.#launch(request);
+      const { process, stdout, stderr } = this.#launch(request);
       this.#library.ledger?.opened(stdout);
       this.#library.ledger?.opened(stderr);
+      request.launched?.(process.pid);
+      const child = this.#watch.add(process, [stdout, stderr]);
+      const { failure, cgroupError, limitsError } = await child.begun;
+      if (failure !== undefined) {
+        child.closeOutputs();
+        throw failure;
+      }
       if (cgroupError !== undefined) request.bounds?.failed('cgroup', cgroupError);
       if (limitsError !== undefined) request.bounds?.failed('limits', limitsError);
-      return { type: 'started', process: watchedProcess(this.#watch.add(pid, [stdout, stderr]), request, startedAt) };
+      return { type: 'started', process: new WatchedProcess(child, request, startedAt) };
     } catch (error) {
       return { type: 'failed', ...startProblem(error, request) };
     }

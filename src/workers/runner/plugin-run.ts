@@ -60,6 +60,8 @@ async function outcomeOf(task: RunTask, runner: Runner): Promise<RunOutcome> {
 
 async function startAndFollow(task: RunTask, runner: Runner): Promise<RunOutcome> {
   const bounds = boundsOf(task, runner.limits, runner.log);
+  const note = new ChildNote(task.runId, runner);
+  let latenessMs: number | undefined;
   const request = {
     file: join(task.folder, PLUGIN_FILE),
     args: task.parameters,
@@ -67,17 +69,27 @@ async function startAndFollow(task: RunTask, runner: Runner): Promise<RunOutcome
     environment: task.environment,
     user: task.user,
     bounds,
+    launched: (pid: number) => {
+      note.set(pid);
+      latenessMs = latenessOf(task);
+    },
   };
   const { start, waitedMs } = await startPatiently(runner.engine, request, task.timeoutMs, (problem) =>
     logShortage(problem, runner),
   );
-  const latenessMs =
-    task.dueAtMs === undefined ? undefined : Math.max(0, Math.round(Date.now() - task.dueAtMs));
-  const outcome =
-    start.type === 'failed'
-      ? notStarted(start.value, couldNotBeStarted(task, start.problem), Math.round(waitedMs))
-      : await followPlugin(task, { process: start.process, bounds, waitedMs }, runner);
-  return latenessMs === undefined ? outcome : { ...outcome, latenessMs };
+  if (start.type === 'failed') {
+    note.clear();
+    const problem = couldNotBeStarted(task, start.problem);
+    return { ...notStarted(start.value, problem, Math.round(waitedMs)), latenessMs: latenessOf(task) };
+  }
+  const { process } = start;
+  void process.exited.then(() => note.clear());
+  return followPlugin(task, { process, bounds, waitedMs, latenessMs }, runner);
+}
+
+/** Undefined for a run that nobody planned. */
+function latenessOf({ dueAtMs }: RunTask): number | undefined {
+  return dueAtMs === undefined ? undefined : Math.max(0, Math.round(Date.now() - dueAtMs));
 }
 
 function couldNotBeStarted({ pluginName }: RunTask, problem: string): string {
@@ -94,28 +106,32 @@ interface BoundProcess {
   readonly process: StartedProcess;
   readonly bounds: RunBounds;
   readonly waitedMs: number;
+  readonly latenessMs: number | undefined;
 }
 
 async function followPlugin(
   task: RunTask,
-  { process, bounds, waitedMs }: BoundProcess,
+  { process, bounds, waitedMs, latenessMs }: BoundProcess,
   runner: Runner,
 ): Promise<RunOutcome> {
-  forgetWhenGone(task, process, runner);
-  const bounded = withinBounds(process, bounds);
-  if (task.stream !== undefined) return followStreamWithin(bounded, bounds, task, task.stream, runner);
-  const end = await followProcess(bounded, { ...task, timeoutMs: task.timeoutMs - waitedMs });
-  const boundsEnd = bounds.end(process.pid);
+  if (task.stream !== undefined) return followStreamWithin(process, bounds, task, task.stream, runner);
+  const { graceMs, maxOutputBytes } = task;
+  const end = await followProcess(process, { graceMs, maxOutputBytes, timeoutMs: task.timeoutMs - waitedMs });
+  const boundsEnd = bounds.end(process.pid, end.exit);
   const exitCode = end.endedBy === 'itself' ? end.exit?.code : undefined;
   const output = readPluginOutput({ stdout: end.stdout, exitCode }, task, documentSettings(task, runner));
   for (const document of output.metrics.documents) await writeDocument(task, document, runner);
   const verdict = verdictOf(task, end, output, boundsEnd);
   logSideEffects(task, end, boundsEnd, output, verdict, runner.log);
+  const { status, value, problem } = verdict;
   return {
-    ...verdict,
+    status,
+    value,
+    problem,
     exitCode,
     signal: end.exit?.signal,
     durationMs: end.durationMs,
+    latenessMs,
     usage: end.exit?.usage,
     points: output.metrics.points,
     badMetrics: output.metrics.badCount,
@@ -134,24 +150,32 @@ async function followStreamWithin(
   const { lane, log } = runner;
   const settings = documentSettings(task, runner);
   const maxLineBytes = Math.min(task.maxOutputBytes, STREAM_LINE_BYTES_MAX);
-  const explainEnd = (end: LimitedEnd) => limitSentence(end, task, bounds.end(process.pid));
+  const explainEnd = (end: LimitedEnd) => limitSentence(end, task, bounds.end(process.pid, end.exit));
   return followStream(process, { ...task, control, maxLineBytes, settings, lane, log, explainEnd });
 }
 
-/** A run that is ended by force is ended with all of its cgroup. */
-function withinBounds(process: StartedProcess, bounds: RunBounds): StartedProcess {
-  const killGroup = (signal: NodeJS.Signals): void => {
-    process.killGroup(signal);
-    if (signal === 'SIGKILL') bounds.kill();
-  };
-  return { ...process, killGroup };
-}
+/** Lets the supervisor find the process of a run for as long as it lives, should this thread die. */
+class ChildNote {
+  readonly #runId: number;
+  readonly #runner: Runner;
+  #slot: number | undefined;
 
-/** Lets the supervisor find the process for as long as it lives, should this thread die. */
-function forgetWhenGone({ runId }: RunTask, process: StartedProcess, { setup, lane }: Runner): void {
-  const slot = noteChild(setup.childTable, lane.lane, { pid: process.pid, runId });
-  if (slot === undefined) return;
-  void process.exited.then(() => forgetChild(setup.childTable, lane.lane, slot));
+  constructor(runId: number, runner: Runner) {
+    this.#runId = runId;
+    this.#runner = runner;
+  }
+
+  set(pid: number): void {
+    this.clear();
+    const { setup, lane } = this.#runner;
+    this.#slot = noteChild(setup.childTable, lane.lane, { pid, runId: this.#runId });
+  }
+
+  clear(): void {
+    const { setup, lane } = this.#runner;
+    if (this.#slot !== undefined) forgetChild(setup.childTable, lane.lane, this.#slot);
+    this.#slot = undefined;
+  }
 }
 
 function documentSettings(task: RunTask, { setup, lane }: Runner): DocumentSettings {

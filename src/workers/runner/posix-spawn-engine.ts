@@ -5,10 +5,10 @@ import { closeDescriptor, openPipe, type Pipe } from '../../shared/native/descri
 import { Spawner } from '../../shared/native/spawn.js';
 import { ThreadIdentity } from '../../shared/native/thread-identity.js';
 import { ChildWatch } from './child-watch.js';
+import { PlainProcess } from './owned-process.js';
 import { startProblem } from './start-problem.js';
 import type { ProcessEngine, ProcessRequest, ProcessStart } from './started-process.js';
-import { PlainEndTaker } from './taken-end.js';
-import { watchedProcess } from './watched-process.js';
+import { WatchedProcess } from './watched-process.js';
 
 /**
  * Starts processes with `posix_spawn`: Node's own way forks, which copies the page tables of the whole agent and takes
@@ -28,7 +28,7 @@ export class PosixSpawnEngine implements ProcessEngine {
     this.#rightsLost = rightsLost;
     this.#spawner = new Spawner(library);
     this.#identity = new ThreadIdentity(library);
-    this.#watch = new ChildWatch(library, new PlainEndTaker(library));
+    this.#watch = new ChildWatch(library);
   }
 
   async start(request: ProcessRequest): Promise<ProcessStart> {
@@ -40,10 +40,11 @@ export class PosixSpawnEngine implements ProcessEngine {
       pipes.push(stderr);
       const startedAt = performance.now();
       const pid = this.#spawn(request, stdout, stderr);
-      const child = this.#watch.add(pid, [stdout.readEnd, stderr.readEnd]);
+      request.launched?.(pid);
+      const child = this.#watch.add(new PlainProcess(this.#library, pid), [stdout.readEnd, stderr.readEnd]);
       // Last, as the kernel allows it only when the process has wholly become its user's, a moment after the start.
       request.bounds?.apply(pid);
-      return { type: 'started', process: watchedProcess(child, request, startedAt) };
+      return { type: 'started', process: new WatchedProcess(child, request, startedAt) };
     } catch (error) {
       if (codeOf(error) === 'rights-lost') this.#rightsLost(reasonOf(error));
       for (const { readEnd } of pipes) closeDescriptor(this.#library, readEnd);

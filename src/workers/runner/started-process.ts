@@ -16,6 +16,8 @@ export interface ProcessRequest {
   readonly user: PluginUser | undefined;
   /** Undefined: those of the agent. */
   readonly bounds?: ProcessBounds;
+  /** Called as soon as there is a process, of which it may turn out later that its program cannot be started. */
+  readonly launched?: (pid: number) => void;
 }
 
 /** Within what a process is to be. None of the functions throws: what cannot be bounded runs all the same. */
@@ -27,6 +29,8 @@ export interface ProcessBounds {
   readonly cgroup: string | undefined;
   /** For engines that start a process without them: sets them for one that runs already, and for what it has started. */
   apply(pid: number): void;
+  /** Ends everything in the cgroup, whatever it has done to get away; nothing without one. */
+  kill(): void;
   /** For engines that start a process within them: says which could not be set. */
   failed(what: 'cgroup' | 'limits', code: string): void;
 }
@@ -37,6 +41,8 @@ export interface ProcessExit {
   readonly signal: NodeJS.Signals | undefined;
   /** Undefined where the engine does not learn of it. */
   readonly usage: ResourceUsage | undefined;
+  /** True: when it ended there was nothing else in its cgroup; otherwise that was not looked at, or there was. */
+  readonly isCgroupEmpty?: boolean | undefined;
 }
 
 /** Who hears what a process prints. A chunk is only good during the call: what is kept of it must be copied. */
@@ -63,7 +69,10 @@ export interface StartedProcess {
   closeStdout(): void;
   /** The same for both outputs. */
   closeOutputs(): void;
-  /** Sends a signal to the process and all of its group; does nothing once `exited` has resolved. */
+  /**
+   * Sends a signal to the process and all of its group; does nothing once `exited` has resolved. SIGKILL ends all of its
+   * cgroup, too.
+   */
   killGroup(signal: NodeJS.Signals): void;
   /** Ends what left the group and holds stdout or stderr, or stays in the folder, as far as found; returns the pids. */
   endStrays(): Promise<readonly number[]>;

@@ -1,11 +1,12 @@
 import { readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
+import { CodedError } from '../../shared/coded-error.js';
 import type { CLibrary } from '../../shared/native/c-library.js';
 import { closeDescriptor, readNow } from '../../shared/native/descriptors.js';
 import type { Poller } from '../../shared/native/poller.js';
 import { openEndDescriptor } from '../../shared/native/process-calls.js';
+import type { OwnedProcess, StartResult, TakenEnd } from './owned-process.js';
 import type { OutputListener, ProcessExit } from './started-process.js';
-import type { EndTaker } from './taken-end.js';
 
 /** What of a child can become readable; with its slot this makes a poller's key. */
 export const SOURCE = { stdout: 0, stderr: 1, end: 2 } as const;
@@ -23,12 +24,14 @@ const CHUNK = Buffer.allocUnsafeSlow(65_536);
 /** A child that was started here. Owns the ends of its outputs, and the descriptor that tells of its end. */
 export class WatchedChild {
   readonly pid: number;
+  /** How its start came out, of a child that was starting when it came here; no end is told before. */
+  readonly begun: Promise<StartResult>;
   readonly exited: Promise<ProcessExit>;
   readonly outputsEnded: Promise<void>;
   readonly slot: number;
   readonly #library: CLibrary;
   readonly #poller: Poller;
-  readonly #ends: EndTaker;
+  readonly #process: OwnedProcess;
   readonly #outputs: [number, number];
   readonly #isPolled: [boolean, boolean] = [false, false];
   readonly #names: string[] = [];
@@ -38,15 +41,17 @@ export class WatchedChild {
   #isGone = false;
   #isFinished = false;
   #isPaused = false;
+  /** What came before there was a listener. */
+  readonly #unheard: [Source, Buffer][] = [];
+  #resolveStart: (result: StartResult) => void = () => {};
   #resolveExit: (exit: ProcessExit) => void = () => {};
   #resolveOutputs: () => void = () => {};
 
   constructor(options: {
     readonly library: CLibrary;
     readonly poller: Poller;
-    readonly ends: EndTaker;
     readonly slot: number;
-    readonly pid: number;
+    readonly process: OwnedProcess;
     /** The read ends of its stdout and stderr, which are taken over. */
     readonly outputs: readonly [number, number];
     /** Called once, when neither the process nor anything of its outputs is left. */
@@ -54,11 +59,14 @@ export class WatchedChild {
   }) {
     this.#library = options.library;
     this.#poller = options.poller;
-    this.#ends = options.ends;
+    this.#process = options.process;
     this.slot = options.slot;
-    this.pid = options.pid;
+    this.pid = options.process.pid;
     this.#outputs = [...options.outputs];
     this.#onOver = options.onOver;
+    this.begun = new Promise((resolve) => {
+      this.#resolveStart = resolve;
+    });
     this.exited = new Promise((resolve) => {
       this.#resolveExit = resolve;
     });
@@ -74,6 +82,22 @@ export class WatchedChild {
 
   listen(listener: OutputListener): void {
     this.#listener = listener;
+    for (const [source, chunk] of this.#unheard.splice(0)) this.#hear(source, chunk);
+  }
+
+  /** Whether it is not known yet how its start came out. */
+  get isStarting(): boolean {
+    return this.#process.isStarting;
+  }
+
+  /** Ends one whose program does not begin: alone, as it may not have a group yet. */
+  giveUpStart(): void {
+    this.#library.functions.kill(this.pid, constants.signals.SIGKILL);
+    const failure = new CodedError(
+      'ETIMEDOUT',
+      'its program had not begun after 5 seconds, and it was ended',
+    );
+    this.#resolveStart({ failure, cgroupError: undefined, limitsError: undefined });
   }
 
   /**
@@ -121,15 +145,21 @@ export class WatchedChild {
   takeEnd(): boolean {
     if (this.#isGone) return true;
     const [stdout, stderr] = this.#outputs;
-    const taken = this.#ends.takeEnd(this.pid, [this.#isPaused ? CLOSED : stdout, stderr]);
-    if (taken === undefined) return false;
+    const look = this.#process.look([this.#isPaused ? CLOSED : stdout, stderr]);
+    if (look?.start !== undefined) this.#resolveStart(look.start);
+    if (look?.end === undefined) return false;
+    this.#end(look.end);
+    return true;
+  }
+
+  #end({ end, isCgroupEmpty, outputs }: TakenEnd): void {
     this.#isGone = true;
     if (this.#endDescriptor !== undefined) {
       this.#poller.remove(this.#endDescriptor);
       closeDescriptor(this.#library, this.#endDescriptor);
     }
     for (const source of OUTPUTS) {
-      const { bytes, isOver } = taken.outputs[source];
+      const { bytes, isOver } = outputs[source];
       if (bytes.length > 0) this.#hear(source, bytes);
       if (!isOver) this.readOutput(source);
       // Whoever hears it may have closed it.
@@ -137,9 +167,8 @@ export class WatchedChild {
     }
     // Whoever still holds them may print, or end, later.
     this.pollOutputs();
-    this.#resolveExit(taken.end ?? UNKNOWN_END);
+    this.#resolveExit(end === undefined ? UNKNOWN_END : { ...end, isCgroupEmpty });
     this.#finishIfOver();
-    return true;
   }
 
   killGroup(signal: NodeJS.Signals): void {
@@ -190,8 +219,9 @@ export class WatchedChild {
   }
 
   #hear(source: Source, chunk: Buffer): void {
-    if (source === SOURCE.stdout) this.#listener?.stdout(chunk);
-    else this.#listener?.stderr(chunk);
+    if (this.#listener === undefined) this.#unheard.push([source, Buffer.from(chunk)]);
+    else if (source === SOURCE.stdout) this.#listener.stdout(chunk);
+    else this.#listener.stderr(chunk);
   }
 
   #closeEarly(source: typeof SOURCE.stdout | typeof SOURCE.stderr): void {

@@ -1,30 +1,57 @@
-import type { ProcessRequest, StartedProcess } from './started-process.js';
+import type { OutputListener, ProcessExit, ProcessRequest, StartedProcess } from './started-process.js';
 import { endStrays, realFolder } from './stray-processes.js';
 import type { WatchedChild } from './watched-child.js';
 
-/** A child that is looked after, in the shape that all engines give. @param startedAt before its program began */
-export function watchedProcess(
-  child: WatchedChild,
-  { folder, environment, user }: ProcessRequest,
-  startedAt: number,
-): StartedProcess {
-  return {
-    pid: child.pid,
-    startedAt,
-    exited: child.exited,
-    outputsEnded: child.outputsEnded,
-    listen: (listener) => child.listen(listener),
-    pauseStdout: () => child.pauseStdout(),
-    resumeStdout: () => child.resumeStdout(),
-    closeStdout: () => child.closeStdout(),
-    closeOutputs: () => child.closeOutputs(),
-    killGroup: (signal) => child.killGroup(signal),
-    endStrays: () =>
-      endStrays({
-        outputs: child.outputNames(),
-        folder: realFolder(folder),
-        environment,
-        uid: user?.uid ?? process.getuid?.() ?? 0,
-      }),
-  };
+/** A child that is looked after, as what was asked for. */
+export class WatchedProcess implements StartedProcess {
+  readonly pid: number;
+  readonly startedAt: number;
+  readonly exited: Promise<ProcessExit>;
+  readonly outputsEnded: Promise<void>;
+  readonly #child: WatchedChild;
+  readonly #request: ProcessRequest;
+
+  constructor(child: WatchedChild, request: ProcessRequest, startedAt: number) {
+    this.#child = child;
+    this.#request = request;
+    this.pid = child.pid;
+    this.startedAt = startedAt;
+    this.exited = child.exited;
+    this.outputsEnded = child.outputsEnded;
+  }
+
+  listen(listener: OutputListener): void {
+    this.#child.listen(listener);
+  }
+
+  pauseStdout(): void {
+    this.#child.pauseStdout();
+  }
+
+  resumeStdout(): void {
+    this.#child.resumeStdout();
+  }
+
+  closeStdout(): void {
+    this.#child.closeStdout();
+  }
+
+  closeOutputs(): void {
+    this.#child.closeOutputs();
+  }
+
+  killGroup(signal: NodeJS.Signals): void {
+    this.#child.killGroup(signal);
+    if (signal === 'SIGKILL') this.#request.bounds?.kill();
+  }
+
+  endStrays(): Promise<readonly number[]> {
+    const { folder, environment, user } = this.#request;
+    return endStrays({
+      outputs: this.#child.outputNames(),
+      folder: realFolder(folder),
+      environment,
+      uid: user?.uid ?? process.getuid?.() ?? 0,
+    });
+  }
 }

@@ -6,8 +6,9 @@
  * cgroup and gives itself its limits and its user before its program begins, so that there is no moment without them,
  * and the thread that starts it never is anybody else.
  *
- * Until it executes its program the child writes to memory that the agent's threads use: it makes system calls and
- * nothing else, and those without the C library, whose `errno` belongs to the thread that it was started from.
+ * Nobody waits for the child to become its program. Until then it runs in memory that the agent's threads use: it makes
+ * system calls and nothing else, and those without the C library, whose `errno` belongs to a thread; and what it needs
+ * is in memory of its own, which is there until it has gone from there, whatever becomes of the thread.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -15,12 +16,12 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #ifndef SYS_clone3
@@ -30,10 +31,9 @@
 #define SYS_close_range 436
 #endif
 
-/* From linux/sched.h, linux/close_range.h and linux/futex.h, which not every C library brings along. */
+/* From linux/sched.h and linux/close_range.h, which not every C library brings along. */
 #define INTO_CGROUP 0x200000000ULL
 #define ALL_CLOSE_ON_EXEC 4
-#define WAIT_FOR_CHANGE 0
 
 struct clone_arguments {
   uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
@@ -121,31 +121,42 @@ struct signal_action { void *handler; unsigned long flags; void *restorer; uint6
 struct bounds { uint64_t soft, hard; };
 
 /* Where a start can fail; launcher.ts has the same list. */
-enum step { NOWHERE, PIPES, CLONE, SESSION, STDIN, OUTPUTS, USER, FOLDER, PROGRAM, TIME };
+enum step { NOWHERE, MEMORY, PIPES, CLONE, SESSION, STDIN, OUTPUTS, USER, FOLDER, PROGRAM };
 
 /* Places in what comes in and goes out; launcher.ts has the same. */
-enum number { HAS_USER, UID, GID, GROUPS, NICE, LIMITS, ARGUMENTS, VARIABLES, STACK_BYTES, IS_OLD_WAY };
-enum result { PID, STDOUT, STDERR, FAILED_STEP, ERROR, CGROUP_ERROR, LIMITS_ERROR };
+enum number { HAS_USER, UID, GID, GROUPS, NICE, LIMITS, ARGUMENTS, VARIABLES, STRING_BYTES, IS_OLD_WAY, NUMBERS };
+enum launched { PID, STDOUT, STDERR, LAUNCH_STEP, LAUNCH_ERROR };
+enum look { FAILED_STEP, ERROR, CGROUP_ERROR, LIMITS_ERROR, STATUS, USER_MICROSECONDS, SYSTEM_MICROSECONDS,
+            MAX_RSS_KIBIBYTES, STDOUT_BYTES, IS_STDOUT_OVER, STDERR_BYTES, IS_STDERR_OVER, IS_CGROUP_EMPTY };
 
-/* All that a child needs to know, and what it tells in return. */
-struct start {
-  const int32_t *numbers;
-  /* Three each: resource, soft and hard bound. */
-  const double *limits;
+/* A bound of a resource. */
+struct limit { double resource, soft, hard; };
+
+#define STACK_BYTES 16384
+
+/*
+ * A process from its start to its end. The child reads from it, and writes how far it came, until `is_here` is 0: the
+ * kernel sets it when the child has memory of its own, or is gone.
+ */
+struct process {
+  pid_t pid;
+  int32_t is_here;
+  int32_t failed_step, error, cgroup_error, limits_error;
+  int32_t numbers[NUMBERS];
+  const struct limit *limits;
   const uint32_t *groups;
-  char *file, *folder;
+  char *file, *folder, *cgroup;
   char **arguments, **environment;
   int stdout_end, stderr_end;
   /* Where it puts itself into its cgroup, as the kernel cannot do that at its birth; -1: nowhere. */
   int cgroup_processes;
-  int32_t *result;
-  /* Not 0 until it has executed its program or ended, which the kernel says by itself. */
-  int32_t is_here;
+  /* Freed when it is no more in use. */
+  uint8_t *stack;
 };
 
-static void give_up(struct start *start, enum step step, long error) {
-  start->result[FAILED_STEP] = step;
-  start->result[ERROR] = (int32_t)-error;
+static void give_up(struct process *process, enum step step, long error) {
+  process->failed_step = step;
+  process->error = (int32_t)-error;
   for (;;) CALL1(SYS_exit_group, 127);
 }
 
@@ -169,16 +180,16 @@ static long bind(long resource, struct bounds bounds) {
 }
 
 /* Those that the kernel counts for a user must not hold before there is that user: the agent's own would count. */
-static void set_limits(struct start *start, int of_user) {
-  for (int at = 0; at < start->numbers[LIMITS]; at++) {
-    const double *limit = start->limits + 3 * at;
-    if (((long)limit[0] == RLIMIT_NPROC) != of_user) continue;
-    long error = bind((long)limit[0], (struct bounds){(uint64_t)limit[1], (uint64_t)limit[2]});
-    if (error < 0) start->result[LIMITS_ERROR] = (int32_t)-error;
+static void set_limits(struct process *process, int of_user) {
+  for (int at = 0; at < process->numbers[LIMITS]; at++) {
+    const struct limit *limit = process->limits + at;
+    if (((long)limit->resource == RLIMIT_NPROC) != of_user) continue;
+    long error = bind((long)limit->resource, (struct bounds){(uint64_t)limit->soft, (uint64_t)limit->hard});
+    if (error < 0) process->limits_error = (int32_t)-error;
   }
-  if (of_user || start->numbers[NICE] == 0) return;
-  long error = CALL3(SYS_setpriority, PRIO_PROCESS, 0, start->numbers[NICE]);
-  if (error < 0) start->result[LIMITS_ERROR] = (int32_t)-error;
+  if (of_user || process->numbers[NICE] == 0) return;
+  long error = CALL3(SYS_setpriority, PRIO_PROCESS, 0, process->numbers[NICE]);
+  if (error < 0) process->limits_error = (int32_t)-error;
 }
 
 /* Groups first: who is no longer root may not change them. */
@@ -189,38 +200,38 @@ static long become_user(const int32_t *numbers, const uint32_t *groups) {
   return error < 0 ? error : CALL3(SYS_setresuid, uid, uid, uid);
 }
 
-static void set_outputs(struct start *start) {
+static void set_outputs(struct process *process) {
   long nothing = CALL4(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC, 0);
-  if (nothing < 0) give_up(start, STDIN, nothing);
+  if (nothing < 0) give_up(process, STDIN, nothing);
   long error = CALL3(SYS_dup3, nothing, 0, 0);
-  if (error >= 0) error = CALL3(SYS_dup3, start->stdout_end, 1, 0);
-  if (error >= 0) error = CALL3(SYS_dup3, start->stderr_end, 2, 0);
-  if (error < 0) give_up(start, OUTPUTS, error);
+  if (error >= 0) error = CALL3(SYS_dup3, process->stdout_end, 1, 0);
+  if (error >= 0) error = CALL3(SYS_dup3, process->stderr_end, 2, 0);
+  if (error < 0) give_up(process, OUTPUTS, error);
   /* All that the agent opens is closed then anyway; a library in it might forget to say so. Not before Linux 5.11. */
   CALL3(SYS_close_range, 3, ~0U, ALL_CLOSE_ON_EXEC);
 }
 
 static void become_program(void *memory) {
-  struct start *start = memory;
+  struct process *process = memory;
   long error = CALL1(SYS_setsid, 0);
-  if (error < 0) give_up(start, SESSION, error);
+  if (error < 0) give_up(process, SESSION, error);
   reset_signals();
-  set_outputs(start);
-  if (start->cgroup_processes >= 0) {
-    error = CALL3(SYS_write, start->cgroup_processes, "0", 1);
-    if (error < 0) start->result[CGROUP_ERROR] = (int32_t)-error;
+  set_outputs(process);
+  if (process->cgroup_processes >= 0) {
+    error = CALL3(SYS_write, process->cgroup_processes, "0", 1);
+    if (error < 0) process->cgroup_error = (int32_t)-error;
   }
-  set_limits(start, 0);
-  if (start->numbers[HAS_USER]) {
-    error = become_user(start->numbers, start->groups);
-    if (error < 0) give_up(start, USER, error);
+  set_limits(process, 0);
+  if (process->numbers[HAS_USER]) {
+    error = become_user(process->numbers, process->groups);
+    if (error < 0) give_up(process, USER, error);
   }
-  set_limits(start, 1);
-  error = CALL1(SYS_chdir, start->folder);
-  if (error < 0) give_up(start, FOLDER, error);
+  set_limits(process, 1);
+  error = CALL1(SYS_chdir, process->folder);
+  if (error < 0) give_up(process, FOLDER, error);
   uint64_t none = 0;
   CALL4(SYS_rt_sigprocmask, SIG_SETMASK, &none, 0, SIGNAL_SET_BYTES);
-  give_up(start, PROGRAM, CALL3(SYS_execve, start->file, start->arguments, start->environment));
+  give_up(process, PROGRAM, CALL3(SYS_execve, process->file, process->arguments, process->environment));
 }
 
 static int become_program_the_old_way(void *memory) {
@@ -245,78 +256,56 @@ static int has_ended(pid_t pid) {
   return info.si_pid != 0;
 }
 
-#define LOOK_AGAIN_NS 100000000
-#define LOOKS_MAX 50
-
-/*
- * Waits till the child has memory of its own or is gone. Other processes of its user may stop it before: one that takes
- * longer than the slowest disk needs is ended.
- */
-static void wait_for_program(struct start *start, pid_t pid) {
-  for (int look = 1; __atomic_load_n(&start->is_here, __ATOMIC_ACQUIRE) != 0; look++) {
-    struct timespec some = {0, LOOK_AGAIN_NS};
-    CALL4(SYS_futex, &start->is_here, WAIT_FOR_CHANGE, 1, &some);
-    /* Some kernels do not tell of one that a signal ended. */
-    if (has_ended(pid)) return;
-    if (look != LOOKS_MAX) continue;
-    kill(pid, SIGKILL);
-    start->result[FAILED_STEP] = TIME;
-    start->result[ERROR] = ETIMEDOUT;
-  }
-}
-
 /* What kernels and sandboxes say that do not know of it. */
 static int is_unknown(long error) { return error == -ENOSYS || error == -EINVAL || error == -E2BIG; }
 
 /* Linux 5.7 and later: born in its cgroup. Where that is refused it is born outside, rather than not at all. */
-static long clone_new_way(struct start *start, const char *cgroup, uint8_t *stack, uint64_t bytes) {
+static long clone_new_way(struct process *process) {
   struct clone_arguments arguments = {
       .flags = CLONE_VM | CLONE_CHILD_CLEARTID,
-      .child_tid = (uintptr_t)&start->is_here,
+      .child_tid = (uintptr_t)&process->is_here,
       .exit_signal = SIGCHLD,
-      .stack = (uintptr_t)stack,
-      .stack_size = bytes,
+      .stack = (uintptr_t)process->stack,
+      .stack_size = STACK_BYTES,
   };
-  if (*cgroup == 0) return clone_child(&arguments, become_program, start);
-  int folder = open(cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (*process->cgroup == 0) return clone_child(&arguments, become_program, process);
+  int folder = open(process->cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC);
   long error = -errno;
   if (folder >= 0) {
     arguments.flags |= INTO_CGROUP;
     arguments.cgroup = (uint64_t)folder;
-    error = clone_child(&arguments, become_program, start);
+    error = clone_child(&arguments, become_program, process);
     close(folder);
     if (error >= 0 || is_unknown(error) || error == -EAGAIN || error == -ENOMEM) return error;
     arguments.flags &= ~INTO_CGROUP;
     arguments.cgroup = 0;
   }
-  start->result[CGROUP_ERROR] = (int32_t)-error;
-  return clone_child(&arguments, become_program, start);
+  process->cgroup_error = (int32_t)-error;
+  return clone_child(&arguments, become_program, process);
 }
 
 /* The child puts itself into its cgroup. */
-static long clone_old_way(struct start *start, const char *cgroup, uint8_t *stack, uint64_t bytes) {
-  if (*cgroup) {
-    int folder = open(cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    start->cgroup_processes = folder < 0 ? -1 : openat(folder, "cgroup.procs", O_WRONLY | O_CLOEXEC);
-    if (start->cgroup_processes < 0) start->result[CGROUP_ERROR] = errno;
+static long clone_old_way(struct process *process) {
+  if (*process->cgroup) {
+    int folder = open(process->cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    process->cgroup_processes = folder < 0 ? -1 : openat(folder, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+    if (process->cgroup_processes < 0) process->cgroup_error = errno;
     if (folder >= 0) close(folder);
   }
+  int own_end = process->cgroup_processes;
   int flags = CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD;
-  pid_t pid = clone(become_program_the_old_way, stack + bytes, flags, start, 0, 0, &start->is_here);
+  pid_t pid = clone(become_program_the_old_way, process->stack + STACK_BYTES, flags, process, 0, 0, &process->is_here);
   long error = pid < 0 ? -errno : pid;
-  if (start->cgroup_processes >= 0) close(start->cgroup_processes);
+  if (own_end >= 0) close(own_end);
   return error;
 }
 
-static long clone_somehow(struct start *start, const char *cgroup, uint8_t *stack) {
-  uint8_t *base = stack + (-(uintptr_t)stack & 15);
-  uint64_t bytes = ((uint64_t)start->numbers[STACK_BYTES] - 16) & ~15ULL;
+static long clone_somehow(struct process *process) {
   /* No handler of the agent's may run in the child, whose memory is the agent's. */
   uint64_t all = ~0ULL, before;
   CALL4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, SIGNAL_SET_BYTES);
-  long pid = start->numbers[IS_OLD_WAY] ? -ENOSYS : clone_new_way(start, cgroup, base, bytes);
-  if (is_unknown(pid)) pid = clone_old_way(start, cgroup, base, bytes);
-  if (pid > 0) wait_for_program(start, (pid_t)pid);
+  long pid = process->numbers[IS_OLD_WAY] ? -ENOSYS : clone_new_way(process);
+  if (is_unknown(pid)) pid = clone_old_way(process);
   CALL4(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, SIGNAL_SET_BYTES);
   return pid;
 }
@@ -335,62 +324,88 @@ static int open_pipe(int *ends) {
   return error;
 }
 
-/*
- * Starts a program as leader of a session, its stdin empty, and waits till it has begun.
- * strings: file, folder, folder of the cgroup or nothing, arguments, environment; each ends with a null byte.
- * pointers: room for as many as there are arguments and variables, and two more.
- * result: see `enum result`; the descriptors are the ends to read from. The caller takes the process's end.
- */
-void agent_launch(const int32_t *numbers, const double *limits, const uint32_t *groups, char *strings, char **pointers,
-                  uint8_t *stack, int32_t *result) {
-  struct start start = {
-      .numbers = numbers,
-      .limits = limits,
-      .groups = groups,
-      .file = strings,
-      .folder = after(strings),
-      .cgroup_processes = -1,
-      .result = result,
+/* Copies all that is behind a process, and lays it out behind itself. */
+static struct process *new_process(const int32_t *numbers, const double *limits, const uint32_t *groups,
+                                   const char *strings) {
+  size_t pointers = ((size_t)numbers[ARGUMENTS] + (size_t)numbers[VARIABLES] + 2) * sizeof(char *);
+  size_t limits_bytes = (size_t)numbers[LIMITS] * sizeof(struct limit);
+  size_t groups_bytes = (size_t)numbers[GROUPS] * sizeof *groups;
+  size_t string_bytes = (size_t)numbers[STRING_BYTES];
+  struct process *process = malloc(sizeof *process + pointers + limits_bytes + groups_bytes + string_bytes);
+  uint8_t *stack = aligned_alloc(16, STACK_BYTES);
+  if (!process || !stack) {
+    free(process);
+    free(stack);
+    return 0;
+  }
+  char *at = (char *)(process + 1);
+  char *limits_copy = at + pointers, *groups_copy = limits_copy + limits_bytes, *text = groups_copy + groups_bytes;
+  memcpy(limits_copy, limits, limits_bytes);
+  memcpy(groups_copy, groups, groups_bytes);
+  memcpy(text, strings, string_bytes);
+  *process = (struct process){
       .is_here = 1,
+      .limits = (struct limit *)limits_copy,
+      .groups = (uint32_t *)groups_copy,
+      .arguments = (char **)at,
+      .cgroup_processes = -1,
+      .stack = stack,
   };
-  char *cgroup = after(start.folder), *rest = after(cgroup);
-  start.arguments = pointers;
-  start.environment = point_to(start.arguments, &rest, numbers[ARGUMENTS]);
-  point_to(start.environment, &rest, numbers[VARIABLES]);
-  memset(result, 0, (LIMITS_ERROR + 1) * sizeof *result);
-
-  int output[2], errors[2];
-  result[FAILED_STEP] = PIPES;
-  if ((result[ERROR] = open_pipe(output)) != 0) return;
-  if ((result[ERROR] = open_pipe(errors)) != 0) {
-    close_both(output);
-    return;
-  }
-  start.stdout_end = output[1];
-  start.stderr_end = errors[1];
-  result[FAILED_STEP] = NOWHERE;
-  long pid = clone_somehow(&start, cgroup, stack);
-  if (pid < 0) {
-    result[FAILED_STEP] = CLONE;
-    result[ERROR] = (int32_t)-pid;
-  }
-  close(output[1]);
-  close(errors[1]);
-  if (result[FAILED_STEP] == NOWHERE) {
-    result[PID] = (int32_t)pid;
-    result[STDOUT] = output[0];
-    result[STDERR] = errors[0];
-    return;
-  }
-  close(output[0]);
-  close(errors[0]);
-  if (pid > 0)
-    while (waitpid((pid_t)pid, 0, 0) < 0 && errno == EINTR) {}
+  memcpy(process->numbers, numbers, sizeof process->numbers);
+  process->file = text;
+  process->folder = after(text);
+  process->cgroup = after(process->folder);
+  char *rest = after(process->cgroup);
+  process->environment = point_to(process->arguments, &rest, numbers[ARGUMENTS]);
+  point_to(process->environment, &rest, numbers[VARIABLES]);
+  return process;
 }
 
-/* Places in what comes of looking at a process; launcher.ts has the same. */
-enum end { STATUS, USER_MICROSECONDS, SYSTEM_MICROSECONDS, MAX_RSS_KIBIBYTES, STDOUT_BYTES, IS_STDOUT_OVER, STDERR_BYTES,
-           IS_STDERR_OVER };
+static void free_process(struct process *process) {
+  free(process->stack);
+  free(process);
+}
+
+static struct process *not_launched(struct process *process, int32_t *launched, enum step step, int error) {
+  launched[LAUNCH_STEP] = (int32_t)step;
+  launched[LAUNCH_ERROR] = error;
+  if (process) free_process(process);
+  return 0;
+}
+
+/*
+ * Starts a program as leader of a session, its stdin empty; how that comes out `agent_look` tells.
+ * strings: file, folder, folder of the cgroup or nothing, arguments, environment; each ends with a null byte.
+ * launched: its pid and the ends to read from, which the caller closes; or at what that failed.
+ * Returns what to give to agent_look until that tells of the end; 0 when there is no process.
+ */
+struct process *agent_launch(const int32_t *numbers, const double *limits, const uint32_t *groups, const char *strings,
+                             int32_t *launched) {
+  struct process *process = new_process(numbers, limits, groups, strings);
+  if (!process) return not_launched(0, launched, MEMORY, ENOMEM);
+  int output[2], errors[2], error;
+  if ((error = open_pipe(output)) != 0) return not_launched(process, launched, PIPES, error);
+  if ((error = open_pipe(errors)) != 0) {
+    close_both(output);
+    return not_launched(process, launched, PIPES, error);
+  }
+  process->stdout_end = output[1];
+  process->stderr_end = errors[1];
+  long pid = clone_somehow(process);
+  close(output[1]);
+  close(errors[1]);
+  if (pid < 0) {
+    close(output[0]);
+    close(errors[0]);
+    return not_launched(process, launched, CLONE, (int)-pid);
+  }
+  process->pid = (pid_t)pid;
+  launched[PID] = (int32_t)pid;
+  launched[STDOUT] = output[0];
+  launched[STDERR] = errors[0];
+  launched[LAUNCH_STEP] = NOWHERE;
+  return process;
+}
 
 /* Reads what is there: the bytes; whether that was all that will ever come goes to `is_over`. */
 static size_t read_now(int descriptor, uint8_t *into, size_t room, double *is_over) {
@@ -410,45 +425,77 @@ static size_t read_now(int descriptor, uint8_t *into, size_t room, double *is_ov
 
 static double microseconds(struct timeval time) { return (double)time.tv_sec * 1e6 + (double)time.tv_usec; }
 
-/*
- * Looks whether a child has ended, and if so ends its group, takes its end, and reads what is left of its outputs, that
- * of stdout first; a descriptor below zero is not read. Never waits.
- * Returns 1 when it has ended, 0 while it lives, an error number below zero when there is no such child.
- */
-int agent_take_end(int pid, int output, int errors, uint8_t *into, int room, double *end) {
-  int state = has_ended(pid);
-  if (state == 0) return 0;
+/* Nobody comes into a cgroup that is empty but by the agent. True as well where there is none. */
+static int is_cgroup_empty(const char *cgroup) {
+  char path[4096], byte;
+  size_t length = strlen(cgroup);
+  if (length == 0) return 1;
+  if (length + sizeof "/cgroup.procs" > sizeof path) return 0;
+  memcpy(path, cgroup, length);
+  memcpy(path + length, "/cgroup.procs", sizeof "/cgroup.procs");
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return 0;
+  ssize_t count = read(file, &byte, 1);
+  close(file);
+  return count == 0;
+}
+
+/* How its start came out; its stack is no more in use. */
+static void take_start(struct process *process, double *look) {
+  look[FAILED_STEP] = process->failed_step;
+  look[ERROR] = process->error;
+  look[CGROUP_ERROR] = process->cgroup_error;
+  look[LIMITS_ERROR] = process->limits_error;
+  free(process->stack);
+  process->stack = 0;
+}
+
+/* Returns 0 when there is no such child. */
+static int take_end(const struct process *process, double *look) {
   struct rusage usage;
   memset(&usage, 0, sizeof usage);
-  int status = 0;
-  if (state > 0) {
-    /* Till its end is taken its number and that of its group are nobody else's. */
-    kill(-pid, SIGKILL);
-    while (wait4(pid, &status, 0, &usage) < 0)
-      if (errno != EINTR) { state = -ECHILD; break; }
+  int status = 0, is_taken = 1;
+  /* Till its end is taken its number and that of its group are nobody else's. */
+  kill(-process->pid, SIGKILL);
+  while (wait4(process->pid, &status, 0, &usage) < 0 && (is_taken = errno == EINTR)) {}
+  look[STATUS] = status;
+  look[USER_MICROSECONDS] = microseconds(usage.ru_utime);
+  look[SYSTEM_MICROSECONDS] = microseconds(usage.ru_stime);
+  look[MAX_RSS_KIBIBYTES] = (double)usage.ru_maxrss;
+  return is_taken;
+}
+
+#define HAS_BEGUN 1
+#define HAS_ENDED 2
+#define IS_NOT_OURS 4
+
+/*
+ * Looks how a process fares, and when it has ended, ends its group, takes its end, and reads what is left of its
+ * outputs, that of stdout first; a descriptor below zero is not read. Never waits.
+ * Returns some of the bits above. HAS_BEGUN comes once; from HAS_ENDED on the process must not be given to this again.
+ */
+int agent_look(struct process *process, int output, int errors, uint8_t *into, int room, double *look) {
+  int found = 0;
+  int state = has_ended(process->pid);
+  if (process->stack && (state != 0 || __atomic_load_n(&process->is_here, __ATOMIC_ACQUIRE) == 0)) {
+    take_start(process, look);
+    found = HAS_BEGUN;
   }
-  end[STATUS] = status;
-  end[USER_MICROSECONDS] = microseconds(usage.ru_utime);
-  end[SYSTEM_MICROSECONDS] = microseconds(usage.ru_stime);
-  end[MAX_RSS_KIBIBYTES] = (double)usage.ru_maxrss;
-  size_t bytes = read_now(output, into, (size_t)room, &end[IS_STDOUT_OVER]);
-  end[STDOUT_BYTES] = (double)bytes;
-  end[STDERR_BYTES] = (double)read_now(errors, into + bytes, (size_t)room - bytes, &end[IS_STDERR_OVER]);
-  return state;
+  if (state == 0) return found;
+  found |= HAS_ENDED;
+  if (state < 0 || !take_end(process, look)) found |= IS_NOT_OURS;
+  size_t bytes = read_now(output, into, (size_t)room, &look[IS_STDOUT_OVER]);
+  look[STDOUT_BYTES] = (double)bytes;
+  look[STDERR_BYTES] = (double)read_now(errors, into + bytes, (size_t)room - bytes, &look[IS_STDERR_OVER]);
+  look[IS_CGROUP_EMPTY] = is_cgroup_empty(process->cgroup);
+  free_process(process);
+  return found;
 }
 
-/* Reads a small file: its bytes, as far as there is room, or an error number below zero. */
-int agent_read_file(const char *path, uint8_t *into, int room) {
-  int file = open(path, O_RDONLY | O_CLOEXEC);
-  if (file < 0) return -errno;
-  double is_over;
-  size_t bytes = read_now(file, into, (size_t)room, &is_over);
-  close(file);
-  return (int)bytes;
-}
-
-/* Who may do what with files, links not followed. Three each: mode, user, group. An error number below zero at the first
- * that cannot be looked at. */
+/*
+ * Who may do what with files, links not followed: three numbers each, mode, user and group.
+ * Returns 0, or at the first that cannot be looked at an error number below zero.
+ */
 int agent_owners(const char *paths, int count, int32_t *owners) {
   for (int at = 0; at < count; at++, paths += strlen(paths) + 1, owners += 3) {
     struct stat status;

@@ -2,10 +2,16 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { CodedError, reasonOf } from '../../../shared/coded-error.js';
 import { RESOURCE } from '../../../shared/native/abi.js';
-import { type CLibrary, errorNameOf, type Memory, type Signatures } from '../../../shared/native/c-library.js';
-import { type ChildEnd, childEnd } from '../../../shared/native/process-calls.js';
+import {
+  type CLibrary,
+  callError,
+  errorNameOf,
+  type Memory,
+  type Signatures,
+} from '../../../shared/native/c-library.js';
+import { childEnd } from '../../../shared/native/process-calls.js';
 import type { ResourceLimit } from '../limits/resource-limits.js';
-import type { EndTaker, TakenEnd } from '../taken-end.js';
+import type { OwnedProcess, ProcessLook, StartResult, TakenEnd } from '../owned-process.js';
 
 /** What to start, where, as whom, and within which bounds. */
 export interface LaunchRequest {
@@ -17,7 +23,9 @@ export interface LaunchRequest {
   /** `NAME=value` each, the whole environment. */
   readonly environment: readonly string[];
   /** Undefined: the agent's own. */
-  readonly user: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] } | undefined;
+  readonly user:
+    | { readonly uid: number; readonly gid: number; readonly groups: readonly number[] }
+    | undefined;
   readonly limits: readonly ResourceLimit[];
   /** From -20 to 19; 0: as the agent. */
   readonly nice: number;
@@ -25,75 +33,86 @@ export interface LaunchRequest {
   readonly cgroup: string | undefined;
 }
 
-/** A program that has begun. */
+/** A process that is becoming its program. */
 export interface Launched {
-  readonly pid: number;
+  readonly process: OwnedProcess;
   /** The ends to read from, which never block. The caller closes them. */
   readonly stdout: number;
   readonly stderr: number;
-  /** Codes of what went wrong with its bounds, which did not keep it from beginning. */
-  readonly cgroupError: string | undefined;
-  readonly limitsError: string | undefined;
 }
 
+/** Address of the C side's own memory of a process. */
+type Handle = bigint;
+
 interface LauncherFunctions {
-  agent_launch(
-    numbers: Memory,
-    limits: Memory,
-    groups: Memory,
-    strings: Memory,
-    pointers: Memory,
-    stack: Memory,
-    result: Memory,
-  ): void;
-  agent_take_end(pid: number, stdout: number, stderr: number, into: Memory, room: number, end: Memory): number;
+  agent_launch(numbers: Memory, limits: Memory, groups: Memory, strings: Memory, launched: Memory): Handle;
+  agent_look(
+    process: Handle,
+    stdout: number,
+    stderr: number,
+    into: Memory,
+    room: number,
+    look: Memory,
+  ): number;
+  agent_owners(paths: Memory, count: number, owners: Memory): number;
 }
 
 const SIGNATURES: Signatures<keyof LauncherFunctions> = {
-  agent_launch: ['void', ['void *', 'void *', 'void *', 'void *', 'void *', 'void *', 'void *']],
-  agent_take_end: ['int', ['int', 'int', 'int', 'void *', 'int', 'void *']],
+  agent_launch: ['uintptr_t', ['void *', 'void *', 'void *', 'void *', 'void *']],
+  agent_look: ['int', ['uintptr_t', 'int', 'int', 'void *', 'int', 'void *']],
+  agent_owners: ['int', ['void *', 'int', 'void *']],
 };
 
 /** `enum step` of launcher.c: the call that a start failed at. */
-const STEPS = ['', 'pipe2', 'clone', 'setsid', 'open', 'dup3', 'setresuid', 'chdir', 'execve', 'execve'] as const;
-const STEP_OF_TIME = 9;
-/** `enum number` of launcher.c. */
+const STEPS = [
+  '',
+  'malloc',
+  'pipe2',
+  'clone',
+  'setsid',
+  'open',
+  'dup3',
+  'setresuid',
+  'chdir',
+  'execve',
+] as const;
+/** Members of `enum number` of launcher.c. */
 const NUMBERS = 10;
-/** `enum result` of launcher.c. */
-const RESULT = { pid: 0, stdout: 1, stderr: 2, failedStep: 3, error: 4, cgroupError: 5, limitsError: 6 } as const;
-const RESULTS = 7;
-/** `enum end` of launcher.c. */
-const END = {
-  status: 0,
-  userMicroseconds: 1,
-  systemMicroseconds: 2,
-  maxRssKibibytes: 3,
-  stdoutBytes: 4,
-  isStdoutOver: 5,
-  stderrBytes: 6,
-  isStderrOver: 7,
+/** `enum launched` of launcher.c. */
+const LAUNCHED = { pid: 0, stdout: 1, stderr: 2, step: 3, error: 4 } as const;
+/** `enum look` of launcher.c. */
+const LOOK = {
+  failedStep: 0,
+  error: 1,
+  cgroupError: 2,
+  limitsError: 3,
+  status: 4,
+  userMicroseconds: 5,
+  systemMicroseconds: 6,
+  maxRssKibibytes: 7,
+  stdoutBytes: 8,
+  isStdoutOver: 9,
+  stderrBytes: 10,
+  isStderrOver: 11,
+  isCgroupEmpty: 12,
 } as const;
-const ENDS = 8;
+/** What `agent_look` returns. */
+const FOUND = { start: 1, end: 2, notOurs: 4 } as const;
 
 const FILE = fileURLToPath(new URL('launcher.so', import.meta.url));
-const STACK_BYTES = 65_536;
 const LAST_OUTPUT_BYTES = 65_536;
-const NO_GROUPS = new Uint32Array(1);
+/** A character of a JavaScript string takes three bytes at most. */
+const BYTES_PER_CHARACTER = 3;
 
-/**
- * Calls of `launcher.c`, for one thread. It is there where a C compiler was when the agent was built.
- */
-export class Launcher implements EndTaker {
+/** Calls of `launcher.c`, for one thread. It is there where a C compiler was when the agent was built. */
+export class Launcher {
   readonly #functions: LauncherFunctions;
   readonly #isOldWay: boolean;
-  /** A child is on it until its program begins. */
-  readonly #stack = new Uint8Array(STACK_BYTES);
   readonly #numbers = new Int32Array(NUMBERS);
-  readonly #result = new Int32Array(RESULTS);
-  readonly #end = new Float64Array(ENDS);
+  readonly #launched = new Int32Array(Object.keys(LAUNCHED).length);
+  readonly #look = new Float64Array(Object.keys(LOOK).length);
   readonly #lastOutput = Buffer.allocUnsafeSlow(LAST_OUTPUT_BYTES);
   #strings = Buffer.allocUnsafeSlow(8192);
-  #pointers = new BigUint64Array(256);
 
   /**
    * @param way 'old': as on kernels before 5.7, on which no process is born in a cgroup
@@ -101,7 +120,10 @@ export class Launcher implements EndTaker {
    */
   constructor(library: CLibrary, way: 'best' | 'old' = 'best') {
     if (!existsSync(FILE)) {
-      throw new CodedError('not-built', 'the launcher is not built, which takes "make build" and a C compiler');
+      throw new CodedError(
+        'not-built',
+        'the launcher is not built, which takes "make build" and a C compiler',
+      );
     }
     this.#isOldWay = way === 'old';
     try {
@@ -112,8 +134,9 @@ export class Launcher implements EndTaker {
   }
 
   /**
-   * Starts a program as leader of a session, its stdin empty, and blocks until it has begun.
-   * @throws CodedError with the system's code; `null-byte` for text that C cannot hold
+   * Starts a program as leader of a session, its stdin empty. Does not wait until it has begun: looking at the process
+   * tells how that came out.
+   * @throws CodedError with the system's code when there is no process; `null-byte` for text that C cannot hold
    */
   launch(request: LaunchRequest): Launched {
     const { user, limits, nice, args, environment } = request;
@@ -127,87 +150,97 @@ export class Launcher implements EndTaker {
       limits.length,
       args.length,
       environment.length,
-      STACK_BYTES,
+      this.#writeStrings(request),
       Number(this.#isOldWay),
     ]);
-    this.#writeStrings(request);
-    this.#functions.agent_launch(
+    const handle = this.#functions.agent_launch(
       this.#numbers,
       Float64Array.from(limits.flatMap(({ resource, soft, hard }) => [RESOURCE[resource], soft, hard])),
-      groups.length === 0 ? NO_GROUPS : Uint32Array.from(groups),
+      Uint32Array.from(groups),
       this.#strings,
-      this.#pointers,
-      this.#stack,
-      this.#result,
+      this.#launched,
     );
-    return this.#launched();
+    const at = (place: number): number => this.#launched[place] ?? 0;
+    const failure = failureOf(at(LAUNCHED.step), at(LAUNCHED.error));
+    if (failure !== undefined) throw failure;
+    const process = new LaunchedProcess(at(LAUNCHED.pid), (outputs) => this.#lookAt(handle, outputs));
+    return { process, stdout: at(LAUNCHED.stdout), stderr: at(LAUNCHED.stderr) };
   }
 
-  /**
-   * Looks whether a child has ended, and if so ends its group with SIGKILL, takes its end, and reads the rest of its
-   * outputs as far as there is room. Never waits.
-   * @param outputs descriptors of its stdout and stderr; below zero: not to be read
-   * @returns undefined while it lives
-   */
-  takeEnd(pid: number, [stdout, stderr]: readonly [number, number]): TakenEnd | undefined {
-    const end = this.#end;
+  #lookAt(handle: Handle, [stdout, stderr]: readonly [number, number]): ProcessLook | undefined {
     const into = this.#lastOutput;
-    const state = this.#functions.agent_take_end(pid, stdout, stderr, into, into.length, end);
-    if (state === 0) return undefined;
-    const at = (place: number): number => end[place] ?? 0;
-    const stdoutBytes = at(END.stdoutBytes);
+    const found = this.#functions.agent_look(handle, stdout, stderr, into, into.length, this.#look);
+    if (found === 0) return undefined;
     return {
-      end: state < 0 ? undefined : this.#childEnd(),
+      start: (found & FOUND.start) === 0 ? undefined : this.#startResult(),
+      end: (found & FOUND.end) === 0 ? undefined : this.#takenEnd((found & FOUND.notOurs) !== 0),
+    };
+  }
+
+  #startResult(): StartResult {
+    const at = (place: number): number => this.#look[place] ?? 0;
+    return {
+      failure: failureOf(at(LOOK.failedStep), at(LOOK.error)),
+      cgroupError: nameOf(at(LOOK.cgroupError)),
+      limitsError: nameOf(at(LOOK.limitsError)),
+    };
+  }
+
+  #takenEnd(isNotOurs: boolean): TakenEnd {
+    const at = (place: number): number => this.#look[place] ?? 0;
+    const stdoutBytes = at(LOOK.stdoutBytes);
+    const usage = {
+      userMicroseconds: at(LOOK.userMicroseconds),
+      systemMicroseconds: at(LOOK.systemMicroseconds),
+      maxRssKibibytes: at(LOOK.maxRssKibibytes),
+    };
+    return {
+      end: isNotOurs ? undefined : childEnd(at(LOOK.status), usage),
+      isCgroupEmpty: at(LOOK.isCgroupEmpty) !== 0,
       outputs: [
-        { bytes: into.subarray(0, stdoutBytes), isOver: at(END.isStdoutOver) !== 0 },
+        { bytes: this.#lastOutput.subarray(0, stdoutBytes), isOver: at(LOOK.isStdoutOver) !== 0 },
         {
-          bytes: into.subarray(stdoutBytes, stdoutBytes + at(END.stderrBytes)),
-          isOver: at(END.isStderrOver) !== 0,
+          bytes: this.#lastOutput.subarray(stdoutBytes, stdoutBytes + at(LOOK.stderrBytes)),
+          isOver: at(LOOK.isStderrOver) !== 0,
         },
       ],
     };
   }
 
-  #childEnd(): ChildEnd {
-    const at = (place: number): number => this.#end[place] ?? 0;
-    return childEnd(at(END.status), {
-      userMicroseconds: at(END.userMicroseconds),
-      systemMicroseconds: at(END.systemMicroseconds),
-      maxRssKibibytes: at(END.maxRssKibibytes),
-    });
-  }
-
-  #writeStrings({ file, folder, cgroup, args, environment }: LaunchRequest): void {
+  /** Returns their bytes. */
+  #writeStrings({ file, folder, cgroup, args, environment }: LaunchRequest): number {
     const strings = [file, folder, cgroup ?? '', ...args, ...environment];
     if (strings.some((text) => text.includes('\0'))) {
       throw new CodedError('null-byte', 'its parameters or its environment contain null bytes');
     }
     const text = `${strings.join('\0')}\0`;
-    // A character of a JavaScript string takes three bytes at most.
-    if (3 * text.length > this.#strings.length) this.#strings = Buffer.allocUnsafeSlow(6 * text.length);
-    this.#strings.write(text);
-    const pointers = args.length + environment.length + 2;
-    if (pointers > this.#pointers.length) this.#pointers = new BigUint64Array(2 * pointers);
+    const bytesMax = BYTES_PER_CHARACTER * text.length;
+    if (bytesMax > this.#strings.length) this.#strings = Buffer.allocUnsafeSlow(2 * bytesMax);
+    return this.#strings.write(text);
   }
+}
 
-  #launched(): Launched {
-    const at = (place: number): number => this.#result[place] ?? 0;
-    const step = at(RESULT.failedStep);
-    if (step === STEP_OF_TIME) {
-      throw new CodedError('ETIMEDOUT', 'its program did not begin within 5 seconds, and it was ended');
-    }
-    if (step !== 0) {
-      const code = errorNameOf(at(RESULT.error));
-      throw new CodedError(code, `${STEPS[step]} failed with ${code}`);
-    }
-    return {
-      pid: at(RESULT.pid),
-      stdout: at(RESULT.stdout),
-      stderr: at(RESULT.stderr),
-      cgroupError: nameOf(at(RESULT.cgroupError)),
-      limitsError: nameOf(at(RESULT.limitsError)),
+class LaunchedProcess implements OwnedProcess {
+  readonly pid: number;
+  readonly look: OwnedProcess['look'];
+  #isStarting = true;
+
+  constructor(pid: number, look: OwnedProcess['look']) {
+    this.pid = pid;
+    this.look = (outputs) => {
+      const found = look(outputs);
+      if (found?.start !== undefined) this.#isStarting = false;
+      return found;
     };
   }
+
+  get isStarting(): boolean {
+    return this.#isStarting;
+  }
+}
+
+function failureOf(step: number, error: number): CodedError | undefined {
+  return step === 0 ? undefined : callError(STEPS[step] ?? 'a call', errorNameOf(error));
 }
 
 function nameOf(error: number): string | undefined {

@@ -1,12 +1,15 @@
 import { counted } from '../../../shared/counted.js';
 import type { RunTask } from '../../../shared/messages.js';
 import type { ResourceUsage } from '../../../shared/native/process-calls.js';
-import type { BoundsEnd } from './run-bounds.js';
+import type { BoundsEnd, CgroupEnd } from './run-bounds.js';
 
 /** What of a process's end tells whether it met a limit. */
 export interface LimitedEnd {
   readonly exit:
-    | { readonly signal: NodeJS.Signals | undefined; readonly usage?: ResourceUsage | undefined }
+    | (CgroupEnd & {
+        readonly signal: NodeJS.Signals | undefined;
+        readonly usage?: ResourceUsage | undefined;
+      })
     | undefined;
   readonly durationMs: number;
 }

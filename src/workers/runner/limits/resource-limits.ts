@@ -25,6 +25,8 @@ export function resourceLimits(limits: PluginLimits, countsProcesses: boolean): 
     ['openFiles', openfiles, openfiles],
     ['fileSize', filesize, filesize],
   ];
-  const set = wanted.filter(([, soft]) => soft !== 0).map(([resource, soft, hard]) => ({ resource, soft, hard }));
+  const set = wanted
+    .filter(([, soft]) => soft !== 0)
+    .map(([resource, soft, hard]) => ({ resource, soft, hard }));
   return [{ resource: 'core', soft: 0, hard: 0 }, ...set];
 }

@@ -6,7 +6,7 @@ import type { Log } from '../../../shared/log.js';
 import type { RunTask } from '../../../shared/messages.js';
 import { numbersIn } from '../../../shared/number-file.js';
 import type { PluginCgroup } from '../../../shared/plugin-limits.js';
-import type { ProcessBounds } from '../started-process.js';
+import type { ProcessBounds, ProcessExit } from '../started-process.js';
 import type { Limited, ProcessLimits } from './process-limits.js';
 import { resourceLimits } from './resource-limits.js';
 
@@ -24,12 +24,13 @@ export interface BoundsEnd {
 /** Nothing was found. */
 export const NOTHING_LEFT: BoundsEnd = { left: [], outOfMemory: 0 };
 
+/** What the end of a process may tell of its cgroup. */
+export type CgroupEnd = Pick<ProcessExit, 'isCgroupEmpty'>;
+
 /** The bounds of one run. */
 export interface RunBounds extends ProcessBounds {
-  /** Ends everything in the run's cgroup, whatever it has done to get away; nothing without one. */
-  kill(): void;
   /** To be called when the run's process is gone, with its pid: ends what it has left in its cgroup. */
-  end(pid: number): BoundsEnd;
+  end(pid: number, exit: CgroupEnd | undefined): BoundsEnd;
 }
 
 /** A fork takes less, in milliseconds, on a machine that is not busy beyond measure. */
@@ -76,9 +77,9 @@ export function boundsOf(run: BoundedRun, limits: ProcessLimits, log: Log): RunB
       else if (code !== 'ENOENT' && code !== 'ENODEV') notMoved(`the kernel answered ${code}`);
     },
     kill: () => attempt(killProcesses, undefined),
-    end: (pid) =>
+    end: (pid, exit) =>
       attempt((folder) => {
-        const found = processesIn(folder);
+        const found = exit?.isCgroupEmpty === true ? [] : processesIn(folder);
         // Those of the process's own group have got a SIGKILL already.
         const left = found.filter((member) => ![pid, undefined].includes(groupOf(member)));
         if (found.length > 0) killProcesses(folder);

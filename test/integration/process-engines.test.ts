@@ -1,36 +1,76 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import test from 'node:test';
-import { cLibrary } from '../../src/shared/native/c-library.js';
+import { type CLibrary, cLibrary } from '../../src/shared/native/c-library.js';
+import { keepDescriptors } from '../../src/shared/native/descriptors.js';
+import { Launcher } from '../../src/workers/runner/launcher/launcher.js';
+import { LauncherEngine } from '../../src/workers/runner/launcher-engine.js';
 import { PosixSpawnEngine } from '../../src/workers/runner/posix-spawn-engine.js';
-import type { ProcessExit, StartedProcess } from '../../src/workers/runner/started-process.js';
+import type { ProcessEngine, ProcessExit, StartedProcess } from '../../src/workers/runner/started-process.js';
+import { NO_LAUNCHER } from '../support/launcher.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const { library } = cLibrary();
-const skip = library === undefined && 'the C library cannot be called here';
+
+/** The engines that look after their children themselves. */
+const ENGINES: readonly (readonly [name: string, open: (library: CLibrary) => ProcessEngine])[] = [
+  ['posix_spawn', (found) => new PosixSpawnEngine(found, (reason) => assert.fail(reason))],
+  ['launcher', (found) => new LauncherEngine(found)],
+  ['launcher, as on old kernels', (found) => new LauncherEngine(found, new Launcher(found, 'old'))],
+];
 
 const RUNS = 3000;
 const AT_ONCE = 16;
 
-function openEngine(): PosixSpawnEngine {
-  assert.ok(library);
-  return new PosixSpawnEngine(library, (reason) => assert.fail(reason));
-}
-
-async function start(engine: PosixSpawnEngine, file: string, ...args: readonly string[]) {
+async function start(engine: ProcessEngine, file: string, ...args: readonly string[]) {
   return engine.start({ file, args, folder: '/', environment: { PATH: '/usr/bin:/bin' }, user: undefined });
 }
 
-async function started(engine: PosixSpawnEngine, script: string): Promise<StartedProcess> {
+async function started(engine: ProcessEngine, script: string): Promise<StartedProcess> {
   const outcome = await start(engine, '/bin/sh', '-c', script);
   assert.equal(outcome.type, 'started');
   return outcome.process;
 }
 
-test('after thousands of runs, good and bad, there is no descriptor and no zombie more', {
-  skip,
-}, async () => {
-  const engine = openEngine();
+for (const [name, open] of ENGINES) {
+  const skip = name.startsWith('launcher')
+    ? (NO_LAUNCHER ?? false)
+    : library === undefined && 'no C library to call';
+  test(
+    `${name}: after thousands of runs, good and bad, there is no descriptor and no zombie more`,
+    {
+      skip,
+    },
+    () => manyRuns(openEngine(open)),
+  );
+
+  test(`${name}: the end of a process is heard whatever happens to its outputs`, { skip }, () =>
+    endsAreHeard(openEngine(open)),
+  );
+
+  test(`${name}: a process whose stdout is not read waits, and prints the rest when it is`, { skip }, () =>
+    unreadOutputWaits(openEngine(open)),
+  );
+
+  test(
+    `${name}: a program begins with no signal blocked or ignored, and with three descriptors`,
+    { skip },
+    () => beginsClean(openEngine(open)),
+  );
+
+  test(`${name}: that a program cannot be started is a value that says why`, { skip }, () =>
+    failuresAreValues(openEngine(open)),
+  );
+}
+
+function openEngine(open: (library: CLibrary) => ProcessEngine): ProcessEngine {
+  assert.ok(library);
+  // As every runner thread does.
+  keepDescriptors(library);
+  return open(library);
+}
+
+async function manyRuns(engine: ProcessEngine): Promise<void> {
   const before = openDescriptors();
   let left = RUNS;
   const work = async (): Promise<void> => {
@@ -42,10 +82,10 @@ test('after thousands of runs, good and bad, there is no descriptor and no zombi
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   assert.equal(openDescriptors(), before);
   assert.deepEqual(zombies(), []);
-});
+}
 
 /** Most end by themselves; some cannot be started, some are not read to the end, some leave a child with their outputs. */
-async function oneOfManyRuns(engine: PosixSpawnEngine, number: number): Promise<void> {
+async function oneOfManyRuns(engine: ProcessEngine, number: number): Promise<void> {
   if (number % 50 === 0) {
     assert.equal((await start(engine, '/nowhere/program')).type, 'failed');
     return;
@@ -65,8 +105,7 @@ async function oneOfManyRuns(engine: PosixSpawnEngine, number: number): Promise<
   assert.deepEqual([code, text], [0, 'x\n']);
 }
 
-test('the end of a process is heard whatever happens to its outputs', { skip }, async () => {
-  const engine = openEngine();
+async function endsAreHeard(engine: ProcessEngine): Promise<void> {
   const holding = await started(engine, 'setsid sleep 600 & echo $!; exit 3');
   let text = '';
   holding.listen({ stdout: (chunk) => (text += chunk), stderr: () => undefined });
@@ -82,10 +121,9 @@ test('the end of a process is heard whatever happens to its outputs', { skip }, 
   closing.killGroup('SIGTERM');
   const exit: ProcessExit = await closing.exited;
   assert.equal(exit.signal, 'SIGTERM');
-});
+}
 
-test('a process whose stdout is not read waits, and prints the rest when it is', { skip }, async () => {
-  const engine = openEngine();
+async function unreadOutputWaits(engine: ProcessEngine): Promise<void> {
   const printing = await started(engine, 'head -c 1000000 /dev/zero; echo done >&2');
   let bytes = 0;
   let isDone = false;
@@ -106,7 +144,30 @@ test('a process whose stdout is not read waits, and prints the rest when it is',
   printing.resumeStdout();
   await printing.outputsEnded;
   assert.deepEqual([bytes, isDone], [1_000_000, true]);
-});
+}
+
+/** Node.js ignores SIGPIPE, and other threads have all kinds of descriptors open. */
+async function beginsClean(engine: ProcessEngine): Promise<void> {
+  const looking = await started(engine, 'cat /proc/self/status; exec ls /proc/self/fd');
+  let text = '';
+  looking.listen({ stdout: (chunk) => (text += chunk), stderr: () => undefined });
+  await Promise.all([looking.exited, looking.outputsEnded]);
+  assert.match(text, /^SigBlk:\t0+$/m);
+  assert.match(text, /^SigIgn:\t0+$/m);
+  // The last is what ls itself looks into.
+  assert.match(text, /\n0\n1\n2\n3\n$/);
+}
+
+async function failuresAreValues(engine: ProcessEngine): Promise<void> {
+  const wrong = await Promise.all([
+    start(engine, '/nowhere/program'),
+    start(engine, '/etc/passwd'),
+    start(engine, '/bin/echo', 'a\0b'),
+    start(engine, '/bin/echo', 'x'.repeat(200_000)),
+  ]);
+  const values = wrong.map((outcome) => (outcome.type === 'failed' ? outcome.value : outcome.type));
+  assert.deepEqual(values, [127, 126, 126, 126]);
+}
 
 function openDescriptors(): number {
   return readdirSync('/proc/self/fd').length;

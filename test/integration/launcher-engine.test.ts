@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
+import test from 'node:test';
+import { cLibrary } from '../../src/shared/native/c-library.js';
+import { Launcher } from '../../src/workers/runner/launcher/launcher.js';
+import { LauncherEngine } from '../../src/workers/runner/launcher-engine.js';
+import type { ProcessBounds, ProcessRequest } from '../../src/workers/runner/started-process.js';
+import { NO_CGROUPS, testCgroup } from '../support/cgroup.js';
+import { NO_LAUNCHER } from '../support/launcher.js';
+import { PLUGIN_USER } from '../support/runner-pool.js';
+
+const { library } = cLibrary();
+const skip = NO_LAUNCHER ?? false;
+const WAYS = ['best', 'old'] as const;
+const ROUNDS = 100;
+/** Ends when what it has started has left its session, and prints the number of that. */
+const LEAVES_A_DAEMON =
+  'setsid sleep 600 >/dev/null 2>&1 & while read -r s </proc/$!/stat; set -- $s; [ $6 = $$ ]; do :; done; echo $!';
+
+function openEngine(way: (typeof WAYS)[number]): LauncherEngine {
+  assert.ok(library);
+  return new LauncherEngine(library, new Launcher(library, way));
+}
+
+function boundsWith(bounds: Partial<ProcessBounds>): ProcessBounds & { readonly failures: string[] } {
+  const failures: string[] = [];
+  return {
+    limits: [],
+    nice: 0,
+    cgroup: undefined,
+    apply: () => assert.fail('the launcher sets bounds itself'),
+    kill: () => undefined,
+    failed: (what, code) => failures.push(`${what} ${code}`),
+    failures,
+    ...bounds,
+  };
+}
+
+async function outputOf(engine: LauncherEngine, script: string, request: Partial<ProcessRequest>) {
+  const outcome = await engine.start({
+    file: '/bin/sh',
+    args: ['-c', script],
+    folder: '/',
+    environment: { PATH: '/usr/bin:/bin' },
+    user: undefined,
+    ...request,
+  });
+  assert.equal(outcome.type, 'started');
+  const { process } = outcome;
+  let text = '';
+  process.listen({ stdout: (chunk) => (text += chunk), stderr: (chunk) => (text += chunk) });
+  const [exit] = await Promise.all([process.exited, process.outputsEnded]);
+  return { text, exit };
+}
+
+for (const way of WAYS) {
+  test(`a program has its limits and its niceness from its first moment (${way} way)`, { skip }, async () => {
+    const bounds = boundsWith({
+      limits: [
+        { resource: 'core', soft: 0, hard: 0 },
+        { resource: 'openFiles', soft: 77, hard: 78 },
+        { resource: 'processes', soft: 5_000, hard: 5_000 },
+        { resource: 'cpu', soft: 3, hard: 4 },
+      ],
+      nice: 5,
+    });
+    const engine = openEngine(way);
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const script =
+        'read -r stat </proc/$$/stat; set -- $stat; shift 18; echo $(ulimit -Sn) $(ulimit -Hn) $1 $(ulimit -t)';
+      assert.equal((await outputOf(engine, script, { bounds })).text, '77 78 5 3\n');
+    }
+    assert.deepEqual(bounds.failures, []);
+  });
+
+  test(`it is in its cgroup from its first moment, with all that it starts (${way} way)`, {
+    skip: NO_LAUNCHER ?? NO_CGROUPS ?? false,
+  }, async (t) => {
+    const cgroup = testCgroup(t);
+    const bounds = boundsWith({ cgroup });
+    const engine = openEngine(way);
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const { text, exit } = await outputOf(engine, 'cat /proc/self/cgroup', { bounds });
+      const [, path] = /^0::(.*)$/m.exec(text) ?? [];
+      assert.ok(path !== undefined && cgroup.endsWith(path), text);
+      assert.equal(exit.isCgroupEmpty, true);
+    }
+    assert.deepEqual(bounds.failures, []);
+    const { text, exit } = await outputOf(engine, LEAVES_A_DAEMON, { bounds });
+    assert.equal(exit.isCgroupEmpty, false);
+    const daemon = Number(text);
+    assert.ok(daemon > 1);
+    process.kill(daemon, 'SIGKILL');
+  });
+
+  test(`a cgroup that cannot be entered is told, and the program runs all the same (${way} way)`, {
+    skip,
+  }, async () => {
+    for (const [cgroup, failure] of [
+      ['/nonexistent/cgroup', /^cgroup ENOENT$/],
+      ['/tmp', /^cgroup (EBADF|ENOENT|EINVAL)$/],
+    ] as const) {
+      const bounds = boundsWith({ cgroup });
+      assert.equal((await outputOf(openEngine(way), 'echo runs', { bounds })).text, 'runs\n');
+      assert.equal(bounds.failures.length, 1);
+      assert.match(bounds.failures[0] ?? '', failure);
+    }
+  });
+
+  test(`it is wholly its user's, without rights, and the agent stays who it is (${way} way)`, {
+    skip: NO_LAUNCHER ?? (PLUGIN_USER === undefined && 'only root may start programs as somebody else'),
+  }, async () => {
+    const engine = openEngine(way);
+    const user = PLUGIN_USER && { ...PLUGIN_USER, groups: [12, 34] };
+    const { text } = await outputOf(engine, 'cat /proc/self/status', { user });
+    assert.match(text, /^Uid:\t65534\t65534\t65534\t65534$/m);
+    assert.match(text, /^Gid:\t65534\t65534\t65534\t65534$/m);
+    assert.match(text, /^Groups:\t12 34 ?$/m);
+    assert.match(text, /^CapEff:\t0+$/m);
+    assert.equal(statSync('/proc/self').uid, 0);
+  });
+}
+
+test('a limit that only root may set beyond the own one is told when it cannot be', { skip }, async () => {
+  const bounds = boundsWith({ nice: -7 });
+  const user = PLUGIN_USER;
+  const { text } = await outputOf(openEngine('best'), 'exec nice', { bounds, user });
+  // Root may; everybody else hears that he may not.
+  assert.ok(text === '-7\n' || bounds.failures.length === 1, `${text} ${bounds.failures.join()}`);
+});
