@@ -10,8 +10,11 @@ const LONGEST_MS = 20;
 const SHORT_LOOKS = 30;
 /** A child that lives longer than this is asked after no more: the poller tells of its outputs and its end. */
 const YOUNG_MS = 4;
-/** A child whose program has not begun after that was stopped by somebody, or waits for a disk that does not answer. */
-const START_MS = 5000;
+/**
+ * A child whose program has not begun after that was stopped by somebody, or waits for a disk that does not answer. On
+ * machines that are busy beyond measure some seconds pass.
+ */
+const START_MS = 30_000;
 
 /**
  * Looks after the children of a thread: reads what they print and takes their ends.

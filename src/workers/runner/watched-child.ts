@@ -95,7 +95,7 @@ export class WatchedChild {
     this.#library.functions.kill(this.pid, constants.signals.SIGKILL);
     const failure = new CodedError(
       'ETIMEDOUT',
-      'its program had not begun after 5 seconds, and it was ended',
+      'its program had not begun after 30 seconds, and it was ended',
     );
     this.#resolveStart({ failure, cgroupError: undefined, limitsError: undefined });
   }
