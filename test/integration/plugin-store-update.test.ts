@@ -240,6 +240,7 @@ describe('change and removal of a plugin', () => {
       const held = store.acquire(plugin);
       what(join(folder, 'shop/check'), held?.folder ?? '');
       held?.release();
+      store.lookAgain(plugin);
       assert.equal(store.acquire(plugin), undefined);
       assert.match(
         lines.at(-1)?.message ?? '',
@@ -263,6 +264,7 @@ describe('change and removal of a plugin', () => {
       const held = store.acquire(plugin);
       rmSync(held?.folder ?? '', { recursive: true });
       held?.release();
+      store.lookAgain(plugin);
       assert.equal(store.acquire(plugin), undefined);
     }
     assert.equal((await store.ensure(plugin))?.code, 'plugin-vanished');

@@ -25,7 +25,7 @@ class Runs {
         this.begun.push(name);
         return new Promise<void>((resolve) => this.#ends.set(name, resolve));
       };
-      void this.turns.take({ namespace: name.charAt(0), dueAtMs, hungBefore: name.includes('!') }, run);
+      this.turns.take({ namespace: name.charAt(0), dueAtMs, hungBefore: name.includes('!') }, run);
     }
     await turn();
   }
@@ -130,10 +130,9 @@ test('with one place a plugin that hung before still gets it', async () => {
 
 test('a run that fails gives its place back', async () => {
   const runs = new Runs(1);
-  const failed = runs.turns.take({ namespace: 'a', dueAtMs: 0, hungBefore: false }, async () => {
+  runs.turns.take({ namespace: 'a', dueAtMs: 0, hungBefore: false }, async () => {
     throw new Error('on purpose');
   });
-  await assert.rejects(failed, /on purpose/);
   await runs.take('a1');
   assert.equal(runs.takeBegun(), 'a1');
 });
@@ -151,9 +150,12 @@ test('a namespace with 5,000 runs in line gets its share beside 500 others, and 
   const turns = new RunTurns(8, recordingLog().log);
   const begun: string[] = [];
   const take = (namespace: string, dueAtMs: number) =>
-    turns.take({ namespace, dueAtMs, hungBefore: false }, async () => {
-      begun.push(namespace);
-      await turn();
+    new Promise<void>((resolve) => {
+      turns.take({ namespace, dueAtMs, hungBefore: false }, async () => {
+        begun.push(namespace);
+        await turn();
+        resolve();
+      });
     });
   const all = [
     ...Array.from({ length: 5000 }, () => take('large', 0)),

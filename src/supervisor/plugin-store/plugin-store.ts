@@ -107,10 +107,15 @@ export class PluginStore {
 
   /**
    * The plugin's folder for one run, to be released when the run has ended; undefined while it is not there. One that
-   * has vanished from the disk is noticed here and fetched again.
+   * has vanished from the disk is noticed here and fetched again: within ten seconds of runs, or after `lookAgain`.
    */
   acquire(plugin: PluginDefinition): HeldVersion | undefined {
     return this.#plugins.get(pluginKey(plugin))?.acquire(plugin);
+  }
+
+  /** The next run is only given the plugin's folder when that is on the disk, however lately it was seen there. */
+  lookAgain(plugin: PluginName): void {
+    this.#plugins.get(pluginKey(plugin))?.lookAgain();
   }
 
   /** Full hash of the commit that the next run gets; undefined while the plugin is not there. */

@@ -22,12 +22,17 @@ interface Retry {
   readonly timer: NodeJS.Timeout;
 }
 
+/** A look at the disk costs a busy host as much as the rest of beginning a run: what was seen holds for so long. */
+const LOOK_EVERY_MS = 10_000;
+
 /** One plugin of the store: its current version, the clones under way, and when to try again. */
 export class StoredPlugin {
   readonly #place: PluginPlace;
   readonly #parts: StoreParts;
   #current: VersionInUse | undefined;
   #placedAtMs = 0;
+  /** When its file was last seen on the disk. */
+  #seenAtMs = Number.NEGATIVE_INFINITY;
   readonly #fetches: FetchQueue<Outcome>;
   #retry: Retry | undefined;
   #problem: string | undefined;
@@ -89,6 +94,11 @@ export class StoredPlugin {
     return undefined;
   }
 
+  /** See PluginStore. */
+  lookAgain(): void {
+    this.#seenAtMs = Number.NEGATIVE_INFINITY;
+  }
+
   /** Takes the plugin away. Its link is gone afterwards, its version when the last run has ended. */
   async remove(): Promise<void> {
     const { key, link } = this.#place;
@@ -129,7 +139,11 @@ export class StoredPlugin {
 
   /** One look through the link: finds a missing link, a missing folder and a missing file. */
   #isOnDisk(): boolean {
-    return existsSync(join(this.#place.link, PLUGIN_FILE));
+    const nowMs = performance.now();
+    if (nowMs - this.#seenAtMs < LOOK_EVERY_MS) return true;
+    if (!existsSync(join(this.#place.link, PLUGIN_FILE))) return false;
+    this.#seenAtMs = nowMs;
+    return true;
   }
 
   /** At once the first time; a plugin that deletes itself in every run must not keep the git server busy. */

@@ -89,11 +89,7 @@ export class PluginRuns {
     const run = this.#occupy(plugin, 'regular', {}, dueAtMs);
     const { namespace } = plugin.definition;
     const hungBefore = plugin.lastRun?.status === 'timeout';
-    this.#turns
-      .take({ namespace, dueAtMs, hungBefore }, () => this.#runInTurn(run))
-      .catch((thrown: unknown) => {
-        this.#log.error(this.#fields(plugin), `a run of ${plugin.key} came to nothing: ${reasonOf(thrown)}`);
-      });
+    this.#turns.take({ namespace, dueAtMs, hungBefore }, () => this.#runInTurn(run));
   }
 
   /**
@@ -199,15 +195,22 @@ export class PluginRuns {
     return run;
   }
 
-  async #follow<T>(run: Promise<T>): Promise<T> {
+  #follow<T>(run: Promise<T>): Promise<T> {
+    const isOver = () => this.#underWay.delete(run);
     this.#underWay.add(run);
-    return run.finally(() => this.#underWay.delete(run));
+    run.then(isOver, isOver);
+    return run;
   }
 
   /** Its turn has come; meanwhile it may have been cancelled, or replaced by a run that was called for. */
   async #runInTurn(run: Run): Promise<void> {
-    if (this.#isStopping || this.#current.get(run.plugin.key) !== run) return;
-    await this.#follow(this.#run(run));
+    const { plugin } = run;
+    if (this.#isStopping || this.#current.get(plugin.key) !== run) return;
+    try {
+      await this.#follow(this.#run(run));
+    } catch (thrown) {
+      this.#log.error(this.#fields(plugin), `a run of ${plugin.key} came to nothing: ${reasonOf(thrown)}`);
+    }
   }
 
   async #end(run: Run): Promise<void> {
@@ -224,10 +227,14 @@ export class PluginRuns {
   async #run(run: Run): Promise<RunOutcome | undefined> {
     const { plugin } = run;
     run.state = 'running';
+    // Somebody waits for what comes of it, or it comes seldom.
+    if (run.trigger !== 'regular') this.#store.lookAgain(plugin.definition);
     const held = this.#store.acquire(plugin.definition);
     try {
       const outcome = held && (await this.#start.start(run, held));
       if (outcome) this.#note(plugin, outcome);
+      // Its files may be gone.
+      if (outcome?.status === 'spawn') this.#store.lookAgain(plugin.definition);
       return outcome;
     } finally {
       this.#current.delete(plugin.key);

@@ -14,10 +14,11 @@ export interface Turn {
   readonly hungBefore: boolean;
 }
 
-interface WaitingRun extends Turn {
+interface WaitingRun {
+  readonly turn: Turn;
   /** Of two that are due together, the one that came first is first. */
   readonly order: number;
-  readonly begin: () => void;
+  readonly run: () => Promise<void>;
 }
 
 /** The runs of a namespace. */
@@ -60,21 +61,19 @@ export class RunTurns {
   /** Says which namespaces have plugins on schedule: places are kept for these. */
   setNamespaces(namespaces: ReadonlySet<string>): void {
     this.#namespaces = namespaces;
-    this.#beginNext();
+    // Whoever says so may be in the middle of changing the plugins.
+    queueMicrotask(() => this.#beginNext());
   }
 
-  /** Does a run when its turn has come. After `close` it never does. */
-  async take(turn: Turn, run: () => Promise<void>): Promise<void> {
-    if (this.#isClosed) return new Promise(() => undefined);
-    const place = new Promise<void>((resolve) => this.#wait(turn, resolve));
+  /**
+   * Does a run when its turn has come, which may be at once. After `close` it never does.
+   * What a run rejects with is its own matter.
+   */
+  take(turn: Turn, run: () => Promise<void>): void {
+    if (this.#isClosed) return;
+    this.#wait(turn, run);
     this.#beginNext();
     if (this.#waiting > 0) this.#warn();
-    await place;
-    try {
-      await run();
-    } finally {
-      this.#end(turn);
-    }
   }
 
   /** Forgets the runs that wait. */
@@ -84,11 +83,11 @@ export class RunTurns {
     this.#waiting = 0;
   }
 
-  #wait(turn: Turn, begin: () => void): void {
+  #wait(turn: Turn, run: () => Promise<void>): void {
     const line = this.#lineOf(turn.namespace);
     this.#lastOrder += 1;
     this.#waiting += 1;
-    (turn.hungBefore ? line.hanging : line.waiting).push({ ...turn, order: this.#lastOrder, begin });
+    (turn.hungBefore ? line.hanging : line.waiting).push({ turn, order: this.#lastOrder, run });
   }
 
   #lineOf(namespace: string): Line {
@@ -112,13 +111,15 @@ export class RunTurns {
   }
 
   #begin({ line, queue }: Candidate): void {
-    const run = queue.pop();
-    if (run === undefined) return;
+    const next = queue.pop();
+    if (next === undefined) return;
+    const { turn, run } = next;
     this.#waiting -= 1;
     this.#running += 1;
     line.running += 1;
-    if (run.hungBefore) this.#hangingRunning += 1;
-    run.begin();
+    if (turn.hungBefore) this.#hangingRunning += 1;
+    const isOver = () => this.#end(turn);
+    run().then(isOver, isOver);
   }
 
   #end({ namespace, hungBefore }: Turn): void {
@@ -185,5 +186,5 @@ function comesBefore(one: Candidate, other: Candidate): boolean {
 }
 
 function earlier(one: WaitingRun, other: WaitingRun): number {
-  return one.dueAtMs - other.dueAtMs || one.order - other.order;
+  return one.turn.dueAtMs - other.turn.dueAtMs || one.order - other.order;
 }
