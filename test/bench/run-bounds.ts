@@ -4,12 +4,16 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { cLibrary } from '../../src/shared/native/c-library.js';
 import { FileHashes } from '../../src/workers/runner/file-hashes.js';
+import { ownersOf } from '../../src/workers/runner/file-owners.js';
+import { LauncherEngine } from '../../src/workers/runner/launcher-engine.js';
 import { ProcessLimits } from '../../src/workers/runner/limits/process-limits.js';
 import { boundsOf } from '../../src/workers/runner/limits/run-bounds.js';
 import { stateFolderProblem } from '../../src/workers/runner/plugin-state.js';
 import { trustProblem } from '../../src/workers/runner/plugin-trust.js';
 import { NO_CGROUPS, testCgroup } from '../support/cgroup.js';
+import { NO_LAUNCHER } from '../support/launcher.js';
 import { shellPlugin } from '../support/plugin-folder.js';
 import { recordingLog } from '../support/recording-log.js';
 import { NO_LIMITS, PLUGIN_USER } from '../support/runner-pool.js';
@@ -40,6 +44,8 @@ async function benchTrust(folder: string): Promise<void> {
     .digest('hex');
   const trust = { storeFolder: dirname(folder), commit: '', fetchedSha256: undefined };
   const hashes = new FileHashes();
+  const { library } = cLibrary();
+  const look = library && NO_LAUNCHER === undefined ? new LauncherEngine(library).owners : ownersOf;
   for (const [what, pin] of [
     ['trust', undefined],
     ['trust, with a pinned SHA-256', { sha256 }],
@@ -47,7 +53,7 @@ async function benchTrust(folder: string): Promise<void> {
     const times: number[] = [];
     for (let round = 0; round < 10 * ROUNDS; round += 1) {
       const startedAt = performance.now();
-      await trustProblem({ folder, user: PLUGIN_USER, trust: { ...trust, pin } }, hashes);
+      await trustProblem({ folder, user: PLUGIN_USER, trust: { ...trust, pin } }, hashes, look);
       times.push(performance.now() - startedAt);
     }
     noteTimes(what, times);
@@ -55,7 +61,7 @@ async function benchTrust(folder: string): Promise<void> {
   const times: number[] = [];
   for (let round = 0; round < 10 * ROUNDS; round += 1) {
     const startedAt = performance.now();
-    stateFolderProblem(join(dirname(folder), 'state'), PLUGIN_USER);
+    stateFolderProblem(join(dirname(folder), 'state'), PLUGIN_USER, look);
     times.push(performance.now() - startedAt);
   }
   noteTimes('state folder', times);

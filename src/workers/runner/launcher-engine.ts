@@ -1,5 +1,6 @@
 import type { CLibrary } from '../../shared/native/c-library.js';
 import { ChildWatch } from './child-watch.js';
+import type { OwnersOf } from './file-owners.js';
 import { Launcher } from './launcher/launcher.js';
 import { startProblem } from './start-problem.js';
 import type { ProcessEngine, ProcessRequest, ProcessStart } from './started-process.js';
@@ -21,6 +22,8 @@ export class LauncherEngine implements ProcessEngine {
     this.#launcher = launcher;
     this.#watch = new ChildWatch(library);
   }
+
+  readonly owners: OwnersOf = (paths) => this.#launcher.owners(paths);
 
   async start(request: ProcessRequest): Promise<ProcessStart> {
     const startedAt = performance.now();

@@ -9,6 +9,7 @@ import type { LaneWriter } from '../../shared/ring/lane-writer.js';
 import { notStarted, runMetric } from '../../shared/run-metric.js';
 import type { StreamControl } from '../../shared/stream-control.js';
 import type { FileHashes } from './file-hashes.js';
+import type { OwnersOf } from './file-owners.js';
 import { type LimitedEnd, limitSentence } from './limits/limit-sentence.js';
 import type { ProcessLimits } from './limits/process-limits.js';
 import { type BoundsEnd, boundsOf, type RunBounds } from './limits/run-bounds.js';
@@ -30,6 +31,8 @@ export interface Runner {
   readonly engine: ProcessEngine;
   readonly log: Log;
   readonly hashes: FileHashes;
+  /** Tells whose files are. */
+  readonly look: OwnersOf;
   readonly limits: ProcessLimits;
 }
 
@@ -51,9 +54,9 @@ export async function runPlugin(task: RunTask, runner: Runner): Promise<RunOutco
 
 async function outcomeOf(task: RunTask, runner: Runner): Promise<RunOutcome> {
   const plugin = `plugin ${task.pluginName}`;
-  const distrust = await trustProblem(task, runner.hashes);
+  const distrust = await trustProblem(task, runner.hashes, runner.look);
   if (distrust !== undefined) return notStarted(NOT_EXECUTED, `${plugin} is not run: ${distrust}`);
-  const stateProblem = stateFolderProblem(task.stateFolder, task.user);
+  const stateProblem = stateFolderProblem(task.stateFolder, task.user, runner.look);
   if (stateProblem !== undefined) return notStarted(NOT_EXECUTED, `${plugin} is not run: ${stateProblem}`);
   return startAndFollow(task, runner);
 }

@@ -5,12 +5,12 @@ import {
   fchmodSync,
   fchownSync,
   fstatSync,
-  lstatSync,
   mkdirSync,
   openSync,
 } from 'node:fs';
 import { codeOf, reasonOf } from '../../shared/coded-error.js';
 import type { PluginUser } from '../../shared/messages.js';
+import type { FileOwner, OwnersOf } from './file-owners.js';
 
 const MODE = 0o700;
 const MODE_BITS = 0o7777;
@@ -21,20 +21,34 @@ const MODE_BITS = 0o7777;
  * What is in the folder is left alone: it is the plugin's.
  * @returns why the folder cannot be used, in a sentence; undefined when it can
  */
-export function stateFolderProblem(folder: string, user: PluginUser | undefined): string | undefined {
+export function stateFolderProblem(
+  folder: string,
+  user: PluginUser | undefined,
+  look: OwnersOf,
+): string | undefined {
   const uid = user?.uid ?? process.geteuid?.() ?? 0;
   const gid = user?.gid ?? process.getegid?.() ?? 0;
   try {
-    const found = lstatSync(folder, { throwIfNoEntry: false });
+    const found = ownerOf(folder, look);
     if (found === undefined) mkdirSync(folder, MODE);
-    else if (!found.isDirectory()) return `its state folder ${folder} is no folder; move it away`;
-    else if (found.uid === uid && (found.mode & MODE_BITS) === MODE) return undefined;
+    else if ((found.mode & constants.S_IFMT) !== constants.S_IFDIR) {
+      return `its state folder ${folder} is no folder; move it away`;
+    } else if (found.uid === uid && (found.mode & MODE_BITS) === MODE) return undefined;
     takeOver(folder, uid, gid);
     return undefined;
   } catch (error) {
     // Its whole place is gone; the start has the words for that.
     if (codeOf(error) === 'ENOENT') return undefined;
     return `its state folder ${folder} cannot be made: ${reasonOf(error)}`;
+  }
+}
+
+function ownerOf(folder: string, look: OwnersOf): FileOwner | undefined {
+  try {
+    return look([folder])[0];
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
   }
 }
 

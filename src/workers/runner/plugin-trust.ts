@@ -1,9 +1,10 @@
-import { lstatSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { constants, lstatSync, realpathSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import { codeOf, reasonOf } from '../../shared/coded-error.js';
 import { PLUGIN_FILE, type PluginUser, type RunTask } from '../../shared/messages.js';
 import type { PluginTrust } from '../../shared/plugin-trust.js';
 import type { FileHashes } from './file-hashes.js';
+import type { FileOwner, OwnersOf } from './file-owners.js';
 
 /** What of a run is judged. */
 export type JudgedRun = Pick<RunTask, 'folder' | 'trust' | 'user'>;
@@ -18,80 +19,83 @@ const WRITABLE_BY_ALL = 0o002;
  *
  * Nobody who is not trusted can change anything between this and the start, which is what it is for.
  */
-export async function trustProblem(run: JudgedRun, hashes: FileHashes): Promise<string | undefined> {
+export async function trustProblem(
+  run: JudgedRun,
+  hashes: FileHashes,
+  look: OwnersOf,
+): Promise<string | undefined> {
   try {
-    const program = programOf(run);
-    if (program === undefined) return undefined;
-    if ('problem' in program) return program.problem;
-    return (
-      writeProblem(program, run.trust.storeFolder, run.user) ?? (await pinProblem(program, run.trust, hashes))
-    );
+    const file = join(run.folder, PLUGIN_FILE);
+    const judged = judge(file, run, look);
+    if ('problem' in judged) return judged.problem;
+    return run.trust.pin && (await pinProblem(judged.path, run.trust, hashes));
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
     return `who can change its file cannot be seen: ${reasonOf(error)}`;
   }
 }
 
-interface Program {
-  /** Where its links lead. */
-  readonly path: string;
-  readonly status: Stats;
+/** What speaks against a file, or where it is. */
+type Judged = { readonly problem: string } | { readonly path: string };
+
+/** Looks at the file and at every folder up to that of all plugins. */
+function judge(path: string, { folder, trust, user }: JudgedRun, look: OwnersOf): Judged {
+  const way = [path, ...foldersOf(path, trust.storeFolder)];
+  const owners = look(way);
+  const [program] = owners;
+  if (program !== undefined && isOfKind(program, constants.S_IFLNK)) {
+    return judgeLink(path, { folder, trust, user }, look);
+  }
+  if (program !== undefined && !isOfKind(program, constants.S_IFREG)) {
+    return { problem: `${path} is no regular file` };
+  }
+  const bad = owners.findIndex(isTooOpen);
+  const owner = owners[bad];
+  return owner === undefined ? { path } : { problem: whoElseCanWrite(way[bad] ?? path, owner, user) };
 }
 
-function programOf({ folder }: JudgedRun): Program | { readonly problem: string } | undefined {
-  const file = join(folder, PLUGIN_FILE);
-  const entry = lstatSync(file, { throwIfNoEntry: false });
-  if (entry === undefined) return undefined;
-  if (!entry.isSymbolicLink()) return regular({ path: file, status: entry });
+/** A link may only lead to another file of the repository, which then is what counts, with the way to it. */
+function judgeLink(file: string, run: JudgedRun, look: OwnersOf): Judged {
   const path = realpathSync.native(file);
-  const root = realpathSync.native(folder);
+  const root = realpathSync.native(run.folder);
   if (!path.startsWith(root + sep) || path.startsWith(join(root, '.git') + sep)) {
     return { problem: `${file} is a link to ${path}, which is not in the repository` };
   }
   // Named by the folder's own name again, so that the way to it is that of the store.
-  return regular({ path: join(folder, path.slice(root.length)), status: lstatSync(path) });
+  return judge(join(run.folder, path.slice(root.length)), run, look);
 }
 
-function regular(program: Program): Program | { readonly problem: string } {
-  return program.status.isFile() ? program : { problem: `${program.path} is no regular file` };
-}
-
-/** Looks at the file and at every folder up to that of all plugins. */
-function writeProblem(
-  { path, status }: Program,
-  storeFolder: string,
-  user: PluginUser | undefined,
-): string | undefined {
-  const problem = whoElseCanWrite(path, status, user);
-  if (problem !== undefined) return problem;
-  for (let folder = dirname(path); folder.length >= storeFolder.length; folder = dirname(folder)) {
-    const folderProblem = whoElseCanWrite(folder, statSync(folder), user);
-    if (folderProblem !== undefined) return folderProblem;
+/** Those on the way to a file, from its own up to that of all plugins. */
+function foldersOf(file: string, storeFolder: string): readonly string[] {
+  const folders: string[] = [];
+  for (let folder = dirname(file); folder.length >= storeFolder.length; folder = dirname(folder)) {
+    folders.push(folder);
     if (folder === dirname(folder)) break;
   }
-  return undefined;
+  return folders;
+}
+
+function isOfKind({ mode }: FileOwner, kind: number): boolean {
+  return (mode & constants.S_IFMT) === kind;
 }
 
 const OWN_UID = process.geteuid?.() ?? 0;
 
-function whoElseCanWrite(
-  path: string,
-  { uid, gid, mode }: Pick<Stats, 'uid' | 'gid' | 'mode'>,
-  user: PluginUser | undefined,
-): string | undefined {
+function isTooOpen({ uid, mode }: FileOwner): boolean {
+  return (uid !== OWN_UID && uid !== 0) || (mode & (WRITABLE_BY_ALL | WRITABLE_BY_GROUP)) !== 0;
+}
+
+function whoElseCanWrite(path: string, { uid, gid, mode }: FileOwner, user: PluginUser | undefined): string {
   if (uid !== OWN_UID && uid !== 0) {
     const owner = user !== undefined && uid === user.uid ? user.name : `the user with id ${uid}`;
     return `${owner}, who owns ${path}, could change it; run chown ${OWN_UID} ${path}, or fetch the plugin anew`;
   }
-  if ((mode & WRITABLE_BY_ALL) !== 0) return `every user could change ${path}; run chmod go-w ${path}`;
-  if ((mode & WRITABLE_BY_GROUP) !== 0) {
-    return `everybody in the group with id ${gid} could change ${path}; run chmod go-w ${path}`;
-  }
-  return undefined;
+  const who = (mode & WRITABLE_BY_ALL) !== 0 ? 'every user' : `everybody in the group with id ${gid}`;
+  return `${who} could change ${path}; run chmod go-w ${path}`;
 }
 
 async function pinProblem(
-  { path }: Program,
+  path: string,
   { pin, commit, fetchedSha256 }: PluginTrust,
   hashes: FileHashes,
 ): Promise<string | undefined> {

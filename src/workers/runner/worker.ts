@@ -19,6 +19,7 @@ import { claimLane } from '../../shared/ring/lane-owner.js';
 import { LaneWriter } from '../../shared/ring/lane-writer.js';
 import { EndedRuns } from './ended-runs.js';
 import { FileHashes } from './file-hashes.js';
+import { ownersOf } from './file-owners.js';
 import { KnownPlans } from './known-plans.js';
 import { ProcessLimits } from './limits/process-limits.js';
 import { type Runner, runPlugin } from './plugin-run.js';
@@ -78,7 +79,7 @@ function startRunner(setup: RunnerSetup): Runner {
     log,
   });
   const limits = new ProcessLimits(log, (reason) => endThread(log, reason));
-  return { setup, lane, engine, log, limits, hashes: new FileHashes() };
+  return { setup, lane, engine, log, limits, hashes: new FileHashes(), look: engine.owners ?? ownersOf };
 }
 
 function logFallback(setup: RunnerSetup, log: Log, engine: ProcessEngine['name'], problem: string): void {

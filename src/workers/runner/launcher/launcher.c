@@ -493,13 +493,13 @@ int agent_look(struct process *process, int output, int errors, uint8_t *into, i
 }
 
 /*
- * Who may do what with files, links not followed: three numbers each, mode, user and group.
+ * Whose files are: three numbers each, mode, user and group. The first is not followed if it is a link, the others are.
  * Returns 0, or at the first that cannot be looked at an error number below zero.
  */
 int agent_owners(const char *paths, int count, int32_t *owners) {
   for (int at = 0; at < count; at++, paths += strlen(paths) + 1, owners += 3) {
     struct stat status;
-    if (lstat(paths, &status) < 0) return -errno;
+    if ((at == 0 ? lstat(paths, &status) : stat(paths, &status)) < 0) return -errno;
     owners[0] = (int32_t)status.st_mode;
     owners[1] = (int32_t)status.st_uid;
     owners[2] = (int32_t)status.st_gid;

@@ -10,6 +10,7 @@ import {
   type Signatures,
 } from '../../../shared/native/c-library.js';
 import { childEnd } from '../../../shared/native/process-calls.js';
+import type { FileOwner } from '../file-owners.js';
 import type { ResourceLimit } from '../limits/resource-limits.js';
 import type { OwnedProcess, ProcessLook, StartResult, TakenEnd } from '../owned-process.js';
 
@@ -113,6 +114,9 @@ export class Launcher {
   readonly #look = new Float64Array(Object.keys(LOOK).length);
   readonly #lastOutput = Buffer.allocUnsafeSlow(LAST_OUTPUT_BYTES);
   #strings = Buffer.allocUnsafeSlow(8192);
+  #limits = new Float64Array(32);
+  #groups = new Uint32Array(64);
+  #owners = new Int32Array(32);
 
   /**
    * @param way 'old': as on kernels before 5.7, on which no process is born in a cgroup
@@ -150,13 +154,15 @@ export class Launcher {
       limits.length,
       args.length,
       environment.length,
-      this.#writeStrings(request),
+      this.#write([request.file, request.folder, request.cgroup ?? '', ...args, ...environment]),
       Number(this.#isOldWay),
     ]);
+    this.#writeLimits(limits);
+    this.#writeGroups(groups);
     const handle = this.#functions.agent_launch(
       this.#numbers,
-      Float64Array.from(limits.flatMap(({ resource, soft, hard }) => [RESOURCE[resource], soft, hard])),
-      Uint32Array.from(groups),
+      this.#limits,
+      this.#groups,
       this.#strings,
       this.#launched,
     );
@@ -165,6 +171,16 @@ export class Launcher {
     if (failure !== undefined) throw failure;
     const process = new LaunchedProcess(at(LAUNCHED.pid), (outputs) => this.#lookAt(handle, outputs));
     return { process, stdout: at(LAUNCHED.stdout), stderr: at(LAUNCHED.stderr) };
+  }
+
+  /** Looks whose files are; see `OwnersOf`. For every run: it costs a third of what Node.js takes. */
+  owners(paths: readonly string[]): readonly FileOwner[] {
+    if (this.#owners.length < 3 * paths.length) this.#owners = new Int32Array(6 * paths.length);
+    this.#write(paths);
+    const error = -this.#functions.agent_owners(this.#strings, paths.length, this.#owners);
+    if (error !== 0) throw callError(`looking at ${paths.join(', ')}`, errorNameOf(error));
+    const at = (place: number): number => this.#owners[place] ?? 0;
+    return paths.map((_, index) => ({ mode: at(3 * index), uid: at(3 * index + 1), gid: at(3 * index + 2) }));
   }
 
   #lookAt(handle: Handle, [stdout, stderr]: readonly [number, number]): ProcessLook | undefined {
@@ -207,9 +223,24 @@ export class Launcher {
     };
   }
 
-  /** Returns their bytes. */
-  #writeStrings({ file, folder, cgroup, args, environment }: LaunchRequest): number {
-    const strings = [file, folder, cgroup ?? '', ...args, ...environment];
+  #writeLimits(limits: readonly ResourceLimit[]): void {
+    if (this.#limits.length < 3 * limits.length) this.#limits = new Float64Array(3 * limits.length);
+    let at = 0;
+    for (const { resource, soft, hard } of limits) {
+      this.#limits[at] = RESOURCE[resource];
+      this.#limits[at + 1] = soft;
+      this.#limits[at + 2] = hard;
+      at += 3;
+    }
+  }
+
+  #writeGroups(groups: readonly number[]): void {
+    if (this.#groups.length < groups.length) this.#groups = new Uint32Array(groups.length);
+    this.#groups.set(groups);
+  }
+
+  /** Writes strings with a null byte behind each; returns their bytes. */
+  #write(strings: readonly string[]): number {
     if (strings.some((text) => text.includes('\0'))) {
       throw new CodedError('null-byte', 'its parameters or its environment contain null bytes');
     }
