@@ -128,3 +128,13 @@ test('a limit that only root may set beyond the own one is told when it cannot b
   // Root may; everybody else hears that he may not.
   assert.ok(text === '-7\n' || bounds.failures.length === 1, `${text} ${bounds.failures.join()}`);
 });
+
+test('of a limit beyond what the agent may give, the soft bound is kept', { skip }, async () => {
+  // More open files than that no kernel gives anybody.
+  const bounds = boundsWith({ limits: [{ resource: 'openFiles', soft: 50, hard: 4_000_000_000 }] });
+  const { text } = await outputOf(openEngine('best'), 'ulimit -Sn; ulimit -Hn', { bounds });
+  const [soft, hard] = text.trim().split('\n').map(Number);
+  assert.equal(soft, 50);
+  assert.ok(hard !== undefined && hard > 50 && hard < 4_000_000_000, text);
+  assert.deepEqual(bounds.failures, []);
+});

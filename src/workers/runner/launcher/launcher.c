@@ -53,23 +53,33 @@ static inline long call(long number, long a, long b, long c, long d, long e) {
   return result;
 }
 
-/* The child goes on at `begin`, on the stack of the arguments, and never comes back from there. */
-static inline long clone_child(struct clone_arguments *arguments, void (*begin)(void *), void *what) {
+/*
+ * clone or clone3: the child goes on at `begin`, on the stack that it was given, and never comes back from there. What it
+ * begins with stands in registers that nothing else takes.
+ */
+static inline long clone_child(long number, long a, long b, long c, long d, long e, void (*begin)(void *), void *what) {
+  register long fourth __asm__("r10") = d;
+  register long fifth __asm__("r8") = e;
+  register void (*function)(void *) __asm__("r12") = begin;
+  register void *argument __asm__("r13") = what;
   long result;
   __asm__ volatile(
       "syscall\n\t"
       "testq %%rax, %%rax\n\t"
       "jnz 1f\n\t"
       "xorl %%ebp, %%ebp\n\t"
-      "movq %[what], %%rdi\n\t"
-      "callq *%[begin]\n\t"
+      "movq %%r13, %%rdi\n\t"
+      "callq *%%r12\n\t"
       "hlt\n"
       "1:"
       : "=a"(result)
-      : "0"((long)SYS_clone3), "D"(arguments), "S"(sizeof *arguments), [begin] "r"(begin), [what] "r"(what)
+      : "0"(number), "D"(a), "S"(b), "d"(c), "r"(fourth), "r"(fifth), "r"(function), "r"(argument)
       : "rcx", "r11", "memory");
   return result;
 }
+
+#define OLD_CLONE(flags, stack, child_tid, begin, what) \
+  clone_child(SYS_clone, (long)(flags), (long)(stack), 0, (long)(child_tid), 0, begin, what)
 
 #elif defined(__aarch64__)
 
@@ -87,27 +97,39 @@ static inline long call(long number, long a, long b, long c, long d, long e) {
   return first;
 }
 
-static inline long clone_child(struct clone_arguments *arguments, void (*begin)(void *), void *what) {
-  register long which __asm__("x8") = SYS_clone3;
-  register long first __asm__("x0") = (long)arguments;
-  register long second __asm__("x1") = sizeof *arguments;
+static inline long clone_child(long number, long a, long b, long c, long d, long e, void (*begin)(void *), void *what) {
+  register long which __asm__("x8") = number;
+  register long first __asm__("x0") = a;
+  register long second __asm__("x1") = b;
+  register long third __asm__("x2") = c;
+  register long fourth __asm__("x3") = d;
+  register long fifth __asm__("x4") = e;
+  register void (*function)(void *) __asm__("x9") = begin;
+  register void *argument __asm__("x10") = what;
   __asm__ volatile(
       "svc #0\n\t"
       "cbnz x0, 1f\n\t"
       "mov x29, xzr\n\t"
-      "mov x0, %[what]\n\t"
-      "blr %[begin]\n\t"
+      "mov x0, x10\n\t"
+      "blr x9\n\t"
       "brk #1\n"
       "1:"
       : "+r"(first)
-      : "r"(which), "r"(second), [begin] "r"(begin), [what] "r"(what)
+      : "r"(which), "r"(second), "r"(third), "r"(fourth), "r"(fifth), "r"(function), "r"(argument)
       : "memory");
   return first;
 }
 
+/* The last two arguments are the other way round here. */
+#define OLD_CLONE(flags, stack, child_tid, begin, what) \
+  clone_child(SYS_clone, (long)(flags), (long)(stack), 0, 0, (long)(child_tid), begin, what)
+
 #else
 #error "a processor that is not known here"
 #endif
+
+#define NEW_CLONE(arguments, begin, what) \
+  clone_child(SYS_clone3, (long)(arguments), sizeof *(arguments), 0, 0, 0, begin, what)
 
 #define CALL1(number, a) call(number, (long)(a), 0, 0, 0, 0)
 #define CALL2(number, a, b) call(number, (long)(a), (long)(b), 0, 0, 0)
@@ -160,11 +182,25 @@ static void give_up(struct process *process, enum step step, long error) {
   for (;;) CALL1(SYS_exit_group, 127);
 }
 
-/* What the agent was told to ignore would be ignored by the program, too. */
+static void end_without_core(int number) {
+  for (;;) CALL1(SYS_exit_group, 128 + number);
+}
+
+/* Signals that make the kernel write down the memory of a process, which is the agent's as long as no program begins. */
+#define WITH_CORE                                                                                                    \
+  (BIT(SIGQUIT) | BIT(SIGILL) | BIT(SIGTRAP) | BIT(SIGABRT) | BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGSEGV) | BIT(SIGSYS) | \
+   BIT(SIGXCPU) | BIT(SIGXFSZ))
+#define BIT(number) (1ULL << (number))
+/* SA_RESTORER: x86-64 wants something to come back by, even of a handler that does not. */
+#define HAS_RESTORER 0x04000000
+
+/* What the agent was told to ignore would be ignored by the program, too. Handlers end with the begin of the program. */
 static void reset_signals(void) {
   struct signal_action by_default = {0, 0, 0, 0};
-  for (long number = 1; number <= SIGNALS; number++)
-    CALL4(SYS_rt_sigaction, number, &by_default, 0, SIGNAL_SET_BYTES);
+  struct signal_action without_core = {(void *)end_without_core, HAS_RESTORER, (void *)end_without_core, 0};
+  for (long number = 1; number < SIGNALS; number++)
+    CALL4(SYS_rt_sigaction, number, WITH_CORE & BIT(number) ? &without_core : &by_default, 0, SIGNAL_SET_BYTES);
+  CALL4(SYS_rt_sigaction, SIGNALS, &by_default, 0, SIGNAL_SET_BYTES);
 }
 
 /* Only some may go beyond what the agent itself is bound to; for the others that is the limit then. */
@@ -175,7 +211,7 @@ static long bind(long resource, struct bounds bounds) {
   error = CALL4(SYS_prlimit64, 0, resource, 0, &own);
   if (error < 0) return error;
   if (bounds.hard <= own.hard) return -EPERM;
-  own.soft = own.hard;
+  own.soft = bounds.soft < own.hard ? bounds.soft : own.hard;
   return CALL4(SYS_prlimit64, 0, resource, &own, 0);
 }
 
@@ -195,6 +231,8 @@ static void set_limits(struct process *process, int of_user) {
 /* Groups first: who is no longer root may not change them. */
 static long become_user(const int32_t *numbers, const uint32_t *groups) {
   long uid = numbers[UID], gid = numbers[GID];
+  /* To the kernel that means as before. */
+  if (uid == -1 || gid == -1) return -EINVAL;
   long error = CALL2(SYS_setgroups, numbers[GROUPS], groups);
   if (error >= 0) error = CALL3(SYS_setresgid, gid, gid, gid);
   return error < 0 ? error : CALL3(SYS_setresuid, uid, uid, uid);
@@ -234,11 +272,6 @@ static void become_program(void *memory) {
   give_up(process, PROGRAM, CALL3(SYS_execve, process->file, process->arguments, process->environment));
 }
 
-static int become_program_the_old_way(void *memory) {
-  become_program(memory);
-  return 127;
-}
-
 /* Behind the end of a string. */
 static char *after(char *string) { return string + strlen(string) + 1; }
 
@@ -268,20 +301,20 @@ static long clone_new_way(struct process *process) {
       .stack = (uintptr_t)process->stack,
       .stack_size = STACK_BYTES,
   };
-  if (*process->cgroup == 0) return clone_child(&arguments, become_program, process);
+  if (*process->cgroup == 0) return NEW_CLONE(&arguments, become_program, process);
   int folder = open(process->cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC);
   long error = -errno;
   if (folder >= 0) {
     arguments.flags |= INTO_CGROUP;
     arguments.cgroup = (uint64_t)folder;
-    error = clone_child(&arguments, become_program, process);
+    error = NEW_CLONE(&arguments, become_program, process);
     close(folder);
     if (error >= 0 || is_unknown(error) || error == -EAGAIN || error == -ENOMEM) return error;
     arguments.flags &= ~INTO_CGROUP;
     arguments.cgroup = 0;
   }
   process->cgroup_error = (int32_t)-error;
-  return clone_child(&arguments, become_program, process);
+  return NEW_CLONE(&arguments, become_program, process);
 }
 
 /* The child puts itself into its cgroup. */
@@ -294,10 +327,9 @@ static long clone_old_way(struct process *process) {
   }
   int own_end = process->cgroup_processes;
   int flags = CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD;
-  pid_t pid = clone(become_program_the_old_way, process->stack + STACK_BYTES, flags, process, 0, 0, &process->is_here);
-  long error = pid < 0 ? -errno : pid;
+  long pid = OLD_CLONE(flags, process->stack + STACK_BYTES, &process->is_here, become_program, process);
   if (own_end >= 0) close(own_end);
-  return error;
+  return pid;
 }
 
 static long clone_somehow(struct process *process) {
