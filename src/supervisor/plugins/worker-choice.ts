@@ -5,10 +5,10 @@ const RUNS_PER_WORKER = 4096;
 
 /**
  * A worker gets this many runs before the next one gets any: what one thread does by itself, it does with warm caches and
- * without waiting for others, for two thirds of what two threads need. Starting a process blocks its thread until the
- * program is loaded, so that others have to help before all places (four for each thread) are taken.
+ * without waiting for others. Starting a process does not hold it up, so that it can look after the plugins of four
+ * processors.
  */
-const RUNS_BEFORE_NEXT_WORKER = 6;
+export const RUNS_BEFORE_NEXT_WORKER = 16;
 
 /** What a post weighs, in runs: it keeps its thread busy all the time, so that the next one goes elsewhere. */
 export const POST_WEIGHT = RUNS_BEFORE_NEXT_WORKER;

@@ -4,7 +4,7 @@ import type { OwnedProcess } from './owned-process.js';
 import { KEYS_PER_SLOT, SOURCE, WatchedChild } from './watched-child.js';
 
 /** The shortest and the longest time between two looks at the children. */
-const SHORTEST_MS = 2;
+const SHORTEST_MS = 1;
 const LONGEST_MS = 20;
 /** So many looks in a row that found nothing are short ones. */
 const SHORT_LOOKS = 30;
@@ -19,7 +19,7 @@ const START_MS = 30_000;
 /**
  * Looks after the children of a thread: reads what they print and takes their ends.
  *
- * It looks by a timer, every two milliseconds while something happens and every 20 ms while nothing does: one look serves
+ * It looks by a timer, every millisecond while something happens and every 20 ms while nothing does: one look serves
  * all children that have something by then, which is cheaper than an event for each pipe of each child, and leaves
  * nothing in the event loop that is in the way when the thread ends.
  */

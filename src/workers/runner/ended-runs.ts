@@ -1,7 +1,7 @@
 import type { EndedRun } from '../../shared/messages.js';
 
 /** A run's end is told this much later at most: until then other ends come along, as a message costs more than what stands in it. */
-const TELL_WITHIN_MS = 5;
+const TELL_WITHIN_MS = 2;
 
 /** Runs that have ended and that the supervisor has not heard of yet. */
 export class EndedRuns {
