@@ -3,7 +3,7 @@ import test, { type TestContext } from 'node:test';
 import type { EndedRun } from '../../src/shared/messages.js';
 import { EndedRuns } from '../../src/workers/runner/ended-runs.js';
 
-const PATIENCE_MS = 5;
+const PATIENCE_MS = 2;
 
 function setUp(t: TestContext) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
