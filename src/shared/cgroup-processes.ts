@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { codeOf } from './coded-error.js';
 import { numbersIn } from './number-file.js';
 
-/** Rounds of the slow way to end a cgroup: each ends all that were there when it began. */
+/** Rounds to end a cgroup: each ends all that were there when it began. */
 const ROUNDS_MAX = 20;
+const BETWEEN_ROUNDS_MS = 1;
+const NOBODY_WAKES = new Int32Array(new SharedArrayBuffer(4));
 
 /** Pids of the living processes in a cgroup; none where there is no such cgroup. */
 export function processesIn(cgroup: string): readonly number[] {
@@ -30,18 +32,21 @@ export function moveProcess(cgroup: string, pid: number): boolean {
   }
 }
 
-/** Sends SIGKILL to everything in a cgroup, and in those below, in one step where the kernel can (5.14). */
+/**
+ * Sends SIGKILL to everything in a cgroup, frozen where the kernel can (5.2), so that it cannot start new processes faster
+ * than they are ended. Waits some milliseconds at most.
+ *
+ * Not by `cgroup.kill`: from then on Linux 6.14 and later end every process that is born in that cgroup (seen with 6.18;
+ * the count of kills that it is compared with is that of its parent's cgroup).
+ */
 export function killProcesses(cgroup: string): void {
   try {
-    const kill = join(cgroup, 'cgroup.kill');
-    if (existsSync(kill)) writeFileSync(kill, '1', { flag: 'r+' });
-    else killFrozen(cgroup);
+    killFrozen(cgroup);
   } catch (error) {
     if (!isGone(error)) throw error;
   }
 }
 
-/** Frozen, it cannot start new processes faster than they are ended. */
 function killFrozen(cgroup: string): void {
   const freeze = join(cgroup, 'cgroup.freeze');
   const canFreeze = existsSync(freeze);
@@ -51,6 +56,8 @@ function killFrozen(cgroup: string): void {
       const pids = processesIn(cgroup);
       if (pids.length === 0) return;
       for (const pid of pids) kill(pid);
+      // What was in the middle of starting another one has to come to that before it is stopped.
+      Atomics.wait(NOBODY_WAKES, 0, 0, BETWEEN_ROUNDS_MS);
     }
   } finally {
     if (canFreeze) writeFileSync(freeze, '0', { flag: 'r+' });

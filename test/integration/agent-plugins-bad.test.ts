@@ -118,6 +118,12 @@ test('bad plugins of every kind each get their run metric and a sentence, and di
   for (const [name, { run }] of Object.entries(BAD)) {
     if (run !== undefined) await waitUntil(`${name} has run`, () => runs(name).length > 0);
   }
+  // What was ended with all that it had started is started again, and comes as far as before.
+  await waitUntil('one was ended twice', () => runs('stubborn').length > 1);
+  assert.deepEqual(
+    runs('stubborn').map(({ tags }) => tags.status),
+    runs('stubborn').map(() => 'timeout'),
+  );
   const soFar = runs('good').length;
   await waitUntil('the good one ran all the time', () => runs('good').length >= soFar + 2);
 

@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
-import { statSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import test from 'node:test';
+import { killProcesses, processesIn } from '../../src/shared/cgroup-processes.js';
 import { cLibrary } from '../../src/shared/native/c-library.js';
 import { Launcher } from '../../src/workers/runner/launcher/launcher.js';
 import { LauncherEngine } from '../../src/workers/runner/launcher-engine.js';
 import type { ProcessBounds, ProcessRequest } from '../../src/workers/runner/started-process.js';
 import { NO_CGROUPS, testCgroup } from '../support/cgroup.js';
 import { NO_LAUNCHER } from '../support/launcher.js';
+import { isAlive } from '../support/processes.js';
 import { PLUGIN_USER } from '../support/runner-pool.js';
+import { waitUntil } from '../support/wait-until.js';
 
 const { library } = cLibrary();
 const skip = NO_LAUNCHER ?? false;
@@ -88,9 +91,13 @@ for (const way of WAYS) {
     assert.deepEqual(bounds.failures, []);
     const { text, exit } = await outputOf(engine, LEAVES_A_DAEMON, { bounds });
     assert.equal(exit.isCgroupEmpty, false);
-    const daemon = Number(text);
-    assert.ok(daemon > 1);
-    process.kill(daemon, 'SIGKILL');
+    assert.ok(isAlive(Number(text)));
+    killProcesses(cgroup);
+    await waitUntil('it is ended', () => processesIn(cgroup).length === 0);
+    assert.equal((await outputOf(engine, 'echo as before', { bounds })).text, 'as before\n');
+    // Linux 6.14 and later end everything that is born there after that.
+    writeFileSync(`${cgroup}/cgroup.kill`, '1');
+    assert.equal((await outputOf(engine, 'echo all the same', { bounds })).text, 'all the same\n');
   });
 
   test(`a cgroup that cannot be entered is told, and the program runs all the same (${way} way)`, {

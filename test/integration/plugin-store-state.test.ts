@@ -32,6 +32,16 @@ test('it goes with the plugin, when the last run has ended, and what it links to
   assert.ok(existsSync(join(scratch, 'outside')));
 });
 
+test('one that a run on its way makes when the plugin is gone goes with the run', async (t) => {
+  const { store, folder, plugin, state } = await storeWithState(t);
+  const held = store.acquire(plugin);
+  await store.retain([]);
+  mkdirSync(state);
+  writeFileSync(join(state, 'late'), '');
+  held?.release();
+  await waitUntil('all is gone', () => readdirSync(folder).length === 0);
+});
+
 test('a plugin of the same name that comes meanwhile has a new one', async (t) => {
   const { store, folder, plugin, state } = await storeWithState(t);
   const held = store.acquire(plugin);

@@ -1,7 +1,7 @@
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { reasonOf } from '../../shared/coded-error.js';
 import { removeIfEmpty } from './folder-tree.js';
-import type { PluginPlace } from './plugin-place.js';
+import { type PluginPlace, STATE } from './plugin-place.js';
 import { setStateAside } from './state-removal.js';
 import type { StoreParts } from './store-parts.js';
 
@@ -41,11 +41,22 @@ export class PluginRemains {
 
   /** Removes the state that was set aside, and the folders that are empty now. */
   async removeRest(): Promise<void> {
-    const left = this.#stateLeft;
+    const left = [this.#stateLeft, await this.#lateState()];
     this.#stateLeft = undefined;
-    if (left !== undefined) this.#parts.removeStateLeft(left);
+    for (const folder of left) if (folder !== undefined) this.#parts.removeStateLeft(folder);
     const { versionsFolder, namespaceFolder } = this.#place;
     if (await removeIfEmpty(versionsFolder)) await removeIfEmpty(namespaceFolder);
+  }
+
+  /**
+   * A run that was on its way when the plugin went has made the state folder anew. With anything beside it, it is that of
+   * a plugin of the same name.
+   */
+  async #lateState(): Promise<string | undefined> {
+    const { versionsFolder, stateFolder } = this.#place;
+    const names = await readdir(versionsFolder).catch(() => []);
+    if (names.length !== 1 || names[0] !== STATE) return undefined;
+    return setStateAside(this.#parts.folder, stateFolder).catch(() => undefined);
   }
 
   #warn(sentence: string): void {

@@ -1,7 +1,8 @@
+import { codeOf } from '../../shared/coded-error.js';
 import type { CLibrary } from '../../shared/native/c-library.js';
 import { ChildWatch } from './child-watch.js';
 import type { OwnersOf } from './file-owners.js';
-import { Launcher } from './launcher/launcher.js';
+import { KILLED_AT_BIRTH, Launcher } from './launcher/launcher.js';
 import { startProblem } from './start-problem.js';
 import type { ProcessEngine, ProcessRequest, ProcessStart } from './started-process.js';
 import { WatchedProcess } from './watched-process.js';
@@ -36,6 +37,9 @@ export class LauncherEngine implements ProcessEngine {
       const { failure, cgroupError, limitsError } = await child.begun;
       if (failure !== undefined) {
         child.closeOutputs();
+        // The kernel may do that to whatever is born in its cgroup.
+        if (codeOf(failure) === KILLED_AT_BIRTH && this.#launcher.takeOldWay())
+          return await this.start(request);
         throw failure;
       }
       if (cgroupError !== undefined) request.bounds?.failed('cgroup', cgroupError);

@@ -143,7 +143,7 @@ struct signal_action { void *handler; unsigned long flags; void *restorer; uint6
 struct bounds { uint64_t soft, hard; };
 
 /* Where a start can fail; launcher.ts has the same list. */
-enum step { NOWHERE, MEMORY, PIPES, CLONE, SESSION, STDIN, OUTPUTS, USER, FOLDER, PROGRAM };
+enum step { NOWHERE, MEMORY, PIPES, CLONE, BIRTH, SESSION, STDIN, OUTPUTS, USER, FOLDER, PROGRAM };
 
 /* Places in what comes in and goes out; launcher.ts has the same. */
 enum number { HAS_USER, UID, GID, GROUPS, NICE, LIMITS, ARGUMENTS, VARIABLES, STRING_BYTES, IS_OLD_WAY, NUMBERS };
@@ -163,6 +163,8 @@ struct limit { double resource, soft, hard; };
 struct process {
   pid_t pid;
   int32_t is_here;
+  /* It has come to do something. */
+  int32_t was_here;
   int32_t failed_step, error, cgroup_error, limits_error;
   int32_t numbers[NUMBERS];
   const struct limit *limits;
@@ -251,6 +253,7 @@ static void set_outputs(struct process *process) {
 
 static void become_program(void *memory) {
   struct process *process = memory;
+  process->was_here = 1;
   long error = CALL1(SYS_setsid, 0);
   if (error < 0) give_up(process, SESSION, error);
   reset_signals();
@@ -472,8 +475,15 @@ static int is_cgroup_empty(const char *cgroup) {
   return count == 0;
 }
 
-/* How its start came out; its stack is no more in use. */
+/*
+ * How its start came out; its stack is no more in use. A child that never came to anything was ended at once: some
+ * kernels do that to what is born in a cgroup when more often a `cgroup.kill` was written there than in its parent's.
+ */
 static void take_start(struct process *process, double *look) {
+  if (!process->was_here) {
+    process->failed_step = BIRTH;
+    process->error = ECANCELED;
+  }
   look[FAILED_STEP] = process->failed_step;
   look[ERROR] = process->error;
   look[CGROUP_ERROR] = process->cgroup_error;

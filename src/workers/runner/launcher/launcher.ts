@@ -42,8 +42,8 @@ export interface Launched {
   readonly stderr: number;
 }
 
-/** Address of the C side's own memory of a process. */
-type Handle = bigint;
+/** Address of the C side's own memory of a process: a number where it fits. */
+type Handle = number | bigint;
 
 interface LauncherFunctions {
   agent_launch(numbers: Memory, limits: Memory, groups: Memory, strings: Memory, launched: Memory): Handle;
@@ -70,6 +70,7 @@ const STEPS = [
   'malloc',
   'pipe2',
   'clone',
+  '',
   'setsid',
   'open',
   'dup3',
@@ -77,6 +78,9 @@ const STEPS = [
   'chdir',
   'execve',
 ] as const;
+const STEP_OF_BIRTH = 4;
+/** Code of a process that was ended before it came to do anything. */
+export const KILLED_AT_BIRTH = 'killed-at-birth';
 /** Members of `enum number` of launcher.c. */
 const NUMBERS = 10;
 /** `enum launched` of launcher.c. */
@@ -108,7 +112,7 @@ const BYTES_PER_CHARACTER = 3;
 /** Calls of `launcher.c`, for one thread. It is there where a C compiler was when the agent was built. */
 export class Launcher {
   readonly #functions: LauncherFunctions;
-  readonly #isOldWay: boolean;
+  #isOldWay: boolean;
   readonly #numbers = new Int32Array(NUMBERS);
   readonly #launched = new Int32Array(Object.keys(LAUNCHED).length);
   readonly #look = new Float64Array(Object.keys(LOOK).length);
@@ -171,6 +175,13 @@ export class Launcher {
     if (failure !== undefined) throw failure;
     const process = new LaunchedProcess(at(LAUNCHED.pid), (outputs) => this.#lookAt(handle, outputs));
     return { process, stdout: at(LAUNCHED.stdout), stderr: at(LAUNCHED.stderr) };
+  }
+
+  /** From now on processes enter their cgroups by themselves. False: they do so already. */
+  takeOldWay(): boolean {
+    if (this.#isOldWay) return false;
+    this.#isOldWay = true;
+    return true;
   }
 
   /** Looks whose files are; see `OwnersOf`. For every run: it costs a third of what Node.js takes. */
@@ -271,7 +282,11 @@ class LaunchedProcess implements OwnedProcess {
 }
 
 function failureOf(step: number, error: number): CodedError | undefined {
-  return step === 0 ? undefined : callError(STEPS[step] ?? 'a call', errorNameOf(error));
+  if (step === 0) return undefined;
+  if (step === STEP_OF_BIRTH) {
+    return new CodedError(KILLED_AT_BIRTH, 'it was ended by SIGKILL before its program began');
+  }
+  return callError(STEPS[step] ?? 'a call', errorNameOf(error));
 }
 
 function nameOf(error: number): string | undefined {
