@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
-import { childrenOfRow } from '../../src/shared/child-table.js';
 import { cLibrary } from '../../src/shared/native/c-library.js';
 import { Orphans } from '../../src/supervisor/lifecycle/orphans.js';
+import { begunChildren } from '../support/begun-children.js';
 import { shellPlugin } from '../support/plugin-folder.js';
 import { isAlive } from '../support/processes.js';
 import { recordingLog } from '../support/recording-log.js';
@@ -29,7 +29,7 @@ test('a daemon of two forks is ended when its run is over, and not before', { sk
   const environment = { PATH: process.env.PATH ?? '/usr/bin:/bin', AGENT_PLUGIN: 'cpu' };
   const waiting = runner.run({ folder: shellPlugin(t, 'exec sleep 600'), environment });
   const [other] = await waitUntil('the other runs', () => {
-    const children = childrenOfRow(runner.setup.childTable, 1);
+    const children = begunChildren(runner.setup.childTable, 1);
     return children.length > 0 && children;
   });
   const { stderrEnd, status } = await runner.run({

@@ -14,6 +14,7 @@ import { PluginRuns } from '../../src/supervisor/plugins/plugin-runs.js';
 import { PluginStreams } from '../../src/supervisor/plugins/plugin-streams.js';
 import { RunnerPool } from '../../src/supervisor/plugins/runner-pool.js';
 import { StateFolder } from '../../src/supervisor/state/state-folder.js';
+import { begunChildren } from '../support/begun-children.js';
 import { makeRepository } from '../support/git-repository.js';
 import { isAlive } from '../support/processes.js';
 import { recordingLog } from '../support/recording-log.js';
@@ -86,7 +87,7 @@ test('a runner worker that dies takes its plugins along: run metric, sentence, t
   });
 
   const lost = runs.runCalled(hanging, 60_000, undefined);
-  const pid = await waitUntil('it runs', () => childrenOfRow(childTable, RUNNER_LANE)[0]?.pid);
+  const pid = await waitUntil('it runs', () => begunChildren(childTable, RUNNER_LANE)[0]?.pid);
   await workers.at(-1)?.terminate();
   const { status, value, problem } = await lost;
   assert.deepEqual([status, value], ['spawn', 126]);
@@ -116,10 +117,10 @@ test('a runner worker that dies takes its plugins along: run metric, sentence, t
   });
   t.after(() => streams.close());
   streams.keep(hanging);
-  const first = await waitUntil('it runs all the time', () => childrenOfRow(childTable, RUNNER_LANE)[0]?.pid);
+  const first = await waitUntil('it runs all the time', () => begunChildren(childTable, RUNNER_LANE)[0]?.pid);
   await workers.at(-1)?.terminate();
   const second = await waitUntil('it was started again', () =>
-    Array.from({ length: LANES }, (_, row) => childrenOfRow(childTable, row))
+    Array.from({ length: LANES }, (_, row) => begunChildren(childTable, row))
       .flat()
       .find((child) => child.pid !== first),
   );

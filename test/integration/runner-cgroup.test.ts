@@ -3,8 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { processesIn } from '../../src/shared/cgroup-processes.js';
-import { childrenOfRow, rowCount } from '../../src/shared/child-table.js';
+import { rowCount } from '../../src/shared/child-table.js';
 import { openCgroups } from '../../src/supervisor/cgroups/open-cgroups.js';
+import { begunChildren } from '../support/begun-children.js';
 import { NO_CGROUPS, testCgroup } from '../support/cgroup.js';
 import { shellPlugin } from '../support/plugin-folder.js';
 import { isAlive } from '../support/processes.js';
@@ -89,7 +90,7 @@ test('that the kernel has ended processes for want of memory stands in the sente
   });
   const rows = Array.from({ length: rowCount(runner.setup.childTable) }, (_, row) => row);
   const [child] = await waitUntil('it runs', () => {
-    const children = rows.flatMap((row) => childrenOfRow(runner.setup.childTable, row));
+    const children = rows.flatMap((row) => begunChildren(runner.setup.childTable, row));
     return children.length > 0 && children;
   });
   assert.ok(child);

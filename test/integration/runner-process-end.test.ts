@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
+import { chmodSync, existsSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import test from 'node:test';
 import { childrenOfRow } from '../../src/shared/child-table.js';
 import { shellPlugin } from '../support/plugin-folder.js';
 import { isAlive, UNTIL_IN_OWN_SESSION } from '../support/processes.js';
 import { runnerPool } from '../support/runner-pool.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 import { waitUntil } from '../support/wait-until.js';
 
 /** Time for a shell to get going; the plugins that need it print to stderr first what the test looks at. */
@@ -127,9 +129,11 @@ test('at a time-out what has left the group goes too, whatever it did with its o
 test('the folder of a plugin may go while it runs; the next run says that it is gone', async (t) => {
   const runner = runnerPool(t);
   const waits = 'while [ -e plugin ]; do sleep 0.05; done';
-  const folder = shellPlugin(t, waits, `echo '[{"name":"a","value":1}]'`);
+  const begun = join(temporaryFolder(t), 'begun');
+  chmodSync(dirname(begun), 0o777);
+  const folder = shellPlugin(t, `: >${begun}`, waits, `echo '[{"name":"a","value":1}]'`);
   const first = runner.run({ folder });
-  await waitUntil('it runs', () => childrenOfRow(runner.setup.childTable, 1).length > 0);
+  await waitUntil('it runs', () => existsSync(begun));
   rmSync(folder, { recursive: true });
   const { status, points, stderrEnd } = await first;
   assert.deepEqual([status, points], ['ok', 1], stderrEnd);

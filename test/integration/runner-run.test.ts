@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import test from 'node:test';
 import { childrenOfRow } from '../../src/shared/child-table.js';
+import { begunChildren } from '../support/begun-children.js';
 import { pluginFolder, shellPlugin } from '../support/plugin-folder.js';
 import { groupMembers } from '../support/processes.js';
 import { PLUGIN_USER, runnerPool } from '../support/runner-pool.js';
@@ -204,7 +205,7 @@ test('a running plugin stands in the row of its worker in the child table', asyn
   const runner = runnerPool(t);
   const run = runner.run({ folder: shellPlugin(t, 'exec sleep 60') });
   const { childTable } = runner.setup;
-  const { pid } = await waitUntil('the child is noted', () => childrenOfRow(childTable, 1)[0]);
+  const { pid } = await waitUntil('the child is noted', () => begunChildren(childTable, 1)[0]);
   assert.deepEqual(groupMembers(pid), [pid]);
   process.kill(-pid, 'SIGTERM');
   assert.equal((await run).status, 'signal');

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { childrenOfRow } from '../../src/shared/child-table.js';
 import { laneOf, releaseLane } from '../../src/shared/ring/lane-owner.js';
+import { begunChildren } from '../support/begun-children.js';
 import { shellPlugin } from '../support/plugin-folder.js';
 import { isAlive } from '../support/processes.js';
 import { runnerPool } from '../support/runner-pool.js';
@@ -14,7 +15,7 @@ test('a worker that dies leaves its children in the table and its lane to a succ
   await runner.run({ folder: quick });
 
   const lost = runner.run({ folder: shellPlugin(t, 'exec sleep 600'), runId: 7 });
-  const pid = await waitUntil('the plugin runs', () => childrenOfRow(childTable, 1)[0]?.pid);
+  const pid = await waitUntil('the plugin runs', () => begunChildren(childTable, 1)[0]?.pid);
   const [worker] = runner.pool.threads;
   assert.ok(worker);
   const lane = laneOf(ring, worker.threadId);
