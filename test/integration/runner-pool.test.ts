@@ -8,6 +8,7 @@ import { createDescriptorLedger } from '../../src/shared/native/descriptor-ledge
 import { createNoticeTimes } from '../../src/shared/notice-times.js';
 import { createRing } from '../../src/shared/ring/layout.js';
 import { RunnerPool } from '../../src/supervisor/plugins/runner-pool.js';
+import { RUNS_BEFORE_NEXT_WORKER } from '../../src/supervisor/plugins/worker-choice.js';
 import { shellPlugin } from '../support/plugin-folder.js';
 import { recordingLog } from '../support/recording-log.js';
 import { runTask } from '../support/runner-pool.js';
@@ -15,7 +16,7 @@ import { temporaryFolder } from '../support/temporary-folder.js';
 import { waitUntil } from '../support/wait-until.js';
 
 /** So many tasks in a worker make the pool start another one. */
-const TASKS_OF_A_WORKER = 8;
+const TASKS_OF_A_WORKER = RUNS_BEFORE_NEXT_WORKER + 1;
 
 // The threads of the pool, and what they say, keep no process alive.
 const alive = setInterval(() => {}, 60_000);

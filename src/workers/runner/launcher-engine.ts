@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf } from '../../shared/coded-error.js';
 import type { CLibrary } from '../../shared/native/c-library.js';
 import { ChildWatch } from './child-watch.js';
@@ -6,6 +7,13 @@ import { KILLED_AT_BIRTH, Launcher } from './launcher/launcher.js';
 import { startProblem } from './start-problem.js';
 import type { ProcessEngine, ProcessRequest, ProcessStart } from './started-process.js';
 import { WatchedProcess } from './watched-process.js';
+
+/**
+ * Who was writing a program when another process began to start has it open there, too, until that has begun: it is only
+ * busy for a moment.
+ */
+const BUSY_TRIES = 10;
+const BUSY_WAIT_MS = 20;
 
 /**
  * Starts processes with our own launcher: as cheap as `posix_spawn`, and a process is within its bounds and of its user
@@ -26,7 +34,7 @@ export class LauncherEngine implements ProcessEngine {
 
   readonly owners: OwnersOf = (paths) => this.#launcher.owners(paths);
 
-  async start(request: ProcessRequest): Promise<ProcessStart> {
+  async start(request: ProcessRequest, attempt = 1): Promise<ProcessStart> {
     const startedAt = performance.now();
     try {
       const { process, stdout, stderr } = this.#launch(request);
@@ -46,6 +54,10 @@ export class LauncherEngine implements ProcessEngine {
       if (limitsError !== undefined) request.bounds?.failed('limits', limitsError);
       return { type: 'started', process: new WatchedProcess(child, request, startedAt) };
     } catch (error) {
+      if (codeOf(error) === 'ETXTBSY' && attempt < BUSY_TRIES) {
+        await sleep(BUSY_WAIT_MS);
+        return this.start(request, attempt + 1);
+      }
       return { type: 'failed', ...startProblem(error, request) };
     }
   }
