@@ -12,7 +12,8 @@ import { PluginRuns } from '../../src/supervisor/plugins/plugin-runs.js';
 import { RunnerPool } from '../../src/supervisor/plugins/runner-pool.js';
 import { makeRepository } from '../support/git-repository.js';
 import { recordingLog } from '../support/recording-log.js';
-import { NO_LIMITS, PLUGIN_USER } from '../support/runner-pool.js';
+import { RUN_SETTINGS } from '../support/run-settings.js';
+import { PLUGIN_USER } from '../support/runner-pool.js';
 import { openStore, pluginFrom, SCRIPT } from '../support/store.js';
 import { waitUntil } from '../support/wait-until.js';
 
@@ -50,19 +51,9 @@ test('a plugin whose files go between scheduled runs is noticed by the run that 
     acceptLine: () => undefined,
   });
   t.after(() => pool.close());
-  const settings = {
-    databasePrefix: '',
-    host: 'testhost',
-    maxTimeoutMs: 60_000,
-    graceMs: 1000,
-    maxOutputBytes: 1_000_000,
-    maxProcesses: 4,
-    passedEnvironment: [],
-    limits: NO_LIMITS,
-  };
   const runAs = () => ({ user: PLUGIN_USER });
   const lane = new LaneWriter(ring, 0);
-  const runs = new PluginRuns({ settings, pool, store, lane, runAs, cgroups: undefined, log });
+  const runs = new PluginRuns({ settings: RUN_SETTINGS, pool, store, lane, runAs, cgroups: undefined, log });
   const runNow = async () => {
     const before = plugin.runs;
     runs.runDue(plugin, Date.now());

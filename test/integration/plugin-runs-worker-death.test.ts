@@ -18,7 +18,8 @@ import { begunChildren } from '../support/begun-children.js';
 import { makeRepository } from '../support/git-repository.js';
 import { isAlive } from '../support/processes.js';
 import { recordingLog } from '../support/recording-log.js';
-import { NO_LIMITS, PLUGIN_USER } from '../support/runner-pool.js';
+import { RUN_SETTINGS } from '../support/run-settings.js';
+import { PLUGIN_USER } from '../support/runner-pool.js';
 import { openStore, pluginFrom } from '../support/store.js';
 import { waitUntil } from '../support/wait-until.js';
 
@@ -68,16 +69,7 @@ test('a runner worker that dies takes its plugins along: run metric, sentence, t
   });
   t.after(() => pool.close());
   const runs = new PluginRuns({
-    settings: {
-      databasePrefix: '',
-      host: 'testhost',
-      maxTimeoutMs: 60_000,
-      graceMs: 1000,
-      maxOutputBytes: 1_000_000,
-      maxProcesses: 4,
-      passedEnvironment: [],
-      limits: NO_LIMITS,
-    },
+    settings: RUN_SETTINGS,
     pool,
     store,
     lane: new LaneWriter(ring, 0),

@@ -5,23 +5,12 @@ import { PluginCgroups } from '../../src/supervisor/cgroups/plugin-cgroups.js';
 import type { HeldVersion } from '../../src/supervisor/plugin-store/held-version.js';
 import { managedPlugin } from '../../src/supervisor/plugins/managed-plugin.js';
 import { RunPlans } from '../../src/supervisor/plugins/run-plans.js';
-import type { Run, RunPlace, RunSettings } from '../../src/supervisor/plugins/run-task.js';
+import type { Run, RunPlace } from '../../src/supervisor/plugins/run-task.js';
 import { runTask } from '../../src/supervisor/plugins/run-task.js';
 import { recordingLog } from '../support/recording-log.js';
-import { NO_LIMITS } from '../support/runner-pool.js';
+import { RUN_SETTINGS } from '../support/run-settings.js';
 import { pluginFrom } from '../support/store.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
-
-const SETTINGS: RunSettings = {
-  databasePrefix: '',
-  host: 'testhost',
-  maxTimeoutMs: 60_000,
-  graceMs: 1000,
-  maxOutputBytes: 1_000_000,
-  maxProcesses: 4,
-  passedEnvironment: [],
-  limits: NO_LIMITS,
-};
 
 const DEFINITION = pluginFrom('https://git.example/shop/check.git');
 
@@ -38,7 +27,7 @@ function place(folder: string, more: Partial<RunPlace> = {}): RunPlace {
 
 function setUp() {
   const plugin = managedPlugin('shop/check', DEFINITION);
-  const plans = new RunPlans(SETTINGS);
+  const plans = new RunPlans(RUN_SETTINGS);
   const run = (id = 1): Run => ({
     id,
     plugin,
@@ -55,7 +44,7 @@ test('the plan of a run is all of it but its number and its time', () => {
   const { plans, run } = setUp();
   const { key, task } = plans.planOf(run(3), place('/store/one'));
   assert.equal(key, 'shop/check');
-  assert.deepEqual({ ...task, runId: 3, dueAtMs: 3000 }, runTask(run(3), place('/store/one'), SETTINGS));
+  assert.deepEqual({ ...task, runId: 3, dueAtMs: 3000 }, runTask(run(3), place('/store/one'), RUN_SETTINGS));
   assert.ok(!('runId' in task) && !('dueAtMs' in task));
 });
 
