@@ -1,5 +1,5 @@
 import { readdir, rm } from 'node:fs/promises';
-import { reasonOf } from '../../shared/coded-error.js';
+import { codeOf, reasonOf } from '../../shared/coded-error.js';
 import { removeIfEmpty } from './folder-tree.js';
 import { type PluginPlace, STATE } from './plugin-place.js';
 import { setStateAside } from './state-removal.js';
@@ -21,12 +21,7 @@ export class PluginRemains {
   /** The plugin is gone. Its state is out of the way of a plugin of the same name afterwards: what runs writes to nowhere. */
   async beginRemoval(): Promise<void> {
     this.#isRemoval = true;
-    try {
-      this.#stateLeft = await setStateAside(this.#parts.folder, this.#place.stateFolder);
-    } catch (error) {
-      const { key, stateFolder } = this.#place;
-      this.#warn(`state folder ${stateFolder} of plugin ${key} could not be removed: ${reasonOf(error)}`);
-    }
+    this.#stateLeft = await this.#setStateAside();
   }
 
   /** Removes a version that no run has any more; with it goes the rest, when the plugin is gone. */
@@ -53,10 +48,21 @@ export class PluginRemains {
    * a plugin of the same name.
    */
   async #lateState(): Promise<string | undefined> {
-    const { versionsFolder, stateFolder } = this.#place;
-    const names = await readdir(versionsFolder).catch(() => []);
-    if (names.length !== 1 || names[0] !== STATE) return undefined;
-    return setStateAside(this.#parts.folder, stateFolder).catch(() => undefined);
+    const names = await readdir(this.#place.versionsFolder).catch((error: unknown) => {
+      if (codeOf(error) !== 'ENOENT') this.#warn(`what is left cannot be seen: ${reasonOf(error)}`);
+      return [];
+    });
+    return names.length === 1 && names[0] === STATE ? this.#setStateAside() : undefined;
+  }
+
+  async #setStateAside(): Promise<string | undefined> {
+    const { key, stateFolder } = this.#place;
+    try {
+      return await setStateAside(this.#parts.folder, stateFolder);
+    } catch (error) {
+      this.#warn(`state folder ${stateFolder} of plugin ${key} could not be removed: ${reasonOf(error)}`);
+      return undefined;
+    }
   }
 
   #warn(sentence: string): void {
