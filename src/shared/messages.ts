@@ -1,4 +1,5 @@
 /** Everything that passes between the supervisor and its workers, besides the ring. */
+import type { MessagePort } from 'node:worker_threads';
 import type { LogLevel, LogLine } from './log.js';
 import type { ResourceUsage } from './native/process-calls.js';
 import type { OutputSettings, SpoolSettings } from './output-settings.js';
@@ -47,9 +48,19 @@ export interface RunnerSetup {
 }
 
 /** What goes to a runner worker as a task of the pool. */
-export type RunnerTask = RunBatch | PostTask;
+export type RunnerTask = Shift | PostTask;
 
-/** Runs that begin together in one worker. The task is done when all of them are; most are told of before. */
+/** A time in which a worker takes runs from a port, as each of them as a task of the pool costs more than all the rest. */
+export interface Shift {
+  readonly type: 'shift';
+  /** Brings `ToShift`, takes `RunsEnded`; is transferred. */
+  readonly port: MessagePort;
+}
+
+/** What a worker on shift is told: of runs, or that there come no more; then it has none under way. */
+export type ToShift = RunBatch | { readonly type: 'end' };
+
+/** Runs that begin together in one worker. */
 export interface RunBatch {
   readonly type: 'runs';
   /** Plugins whose plan the worker need not remember any more, by key; to be heeded before `plans`. */
@@ -157,11 +168,11 @@ export interface RunsEnded {
   readonly ended: readonly EndedRun[];
 }
 
-/** What a runner worker says to the supervisor beside the results of its tasks. */
-export type FromRunner = LogLine | RunsEnded;
+/** What a runner worker says to the supervisor beside what its tasks and shifts lead to. */
+export type FromRunner = LogLine;
 
-/** The result of a task: of a `RunBatch`, the ends of its runs that were not told before, and of others. */
-export type RunnerResult = RunsEnded | PostOutcome;
+/** The result of a task; a shift has none. */
+export type RunnerResult = PostOutcome | undefined;
 
 /** The body of a `/post` that is too large to be worked on by the supervisor's thread. */
 export interface PostTask {

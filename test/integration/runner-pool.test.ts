@@ -119,3 +119,32 @@ test('a worker in place of one that died is told again how scheduled runs are do
     assert.equal(stderrEnd, '', 'what nobody reads is not told');
   }
 });
+
+test('a worker that dies takes along its own runs only; those of the others, and those that come, are done', async (t) => {
+  const workers: Worker[] = [];
+  const note = (worker: Worker) => workers.push(worker);
+  process.on('worker', note);
+  t.after(() => process.off('worker', note));
+  const { pool, running } = openPool(t, 2);
+  const gate = join(temporaryFolder(t), 'gate');
+  const folder = shellPlugin(t, `while [ ! -e ${gate} ]; do sleep 0.05; done; echo "[]"`);
+  const run = (runId: number) => pool.run(runTask({ folder, runId, timeoutMs: 60_000 }));
+
+  const runs = Array.from({ length: TASKS_OF_A_WORKER }, (_, index) => run(index + 1));
+  await waitUntil('all of them run', () => running() === TASKS_OF_A_WORKER);
+  const ends = Promise.allSettled(runs);
+  await workers[0]?.terminate();
+  const late = run(TASKS_OF_A_WORKER + 1);
+  writeFileSync(gate, '');
+  const statuses = (await ends).map(({ status }) => status);
+  assert.deepEqual(statuses, [...Array(RUNS_BEFORE_NEXT_WORKER).fill('rejected'), 'fulfilled']);
+  assert.equal((await late).status, 'ok');
+});
+
+test('runs that come one by one, each about when a shift ends, are all done', async (t) => {
+  const { pool } = openPool(t, 1, 1);
+  const folder = shellPlugin(t, 'echo "[]"');
+  for (let runId = 1; runId <= 40; runId += 1) {
+    assert.equal((await pool.run(runTask({ folder, runId }))).status, 'ok');
+  }
+});

@@ -2,12 +2,12 @@ import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { createChildTable } from '../../src/shared/child-table.js';
 import type { LogLine } from '../../src/shared/log.js';
 import {
   ENGINE_CHOICES,
-  type EndedRun,
   type FromRunner,
   type PluginUser,
   type PostOutcome,
@@ -16,14 +16,15 @@ import {
   type RunnerSetup,
   type RunnerTask,
   type RunOutcome,
+  type RunsEnded,
   type RunTask,
+  type ToShift,
 } from '../../src/shared/messages.js';
 import { createDescriptorLedger } from '../../src/shared/native/descriptor-ledger.js';
 import { createNoticeTimes } from '../../src/shared/notice-times.js';
 import type { PluginLimits } from '../../src/shared/plugin-limits.js';
 import { LaneReader } from '../../src/shared/ring/lane-reader.js';
 import { createRing } from '../../src/shared/ring/layout.js';
-import { waitUntil } from './wait-until.js';
 
 /** A point as it stands in a document. */
 export interface SentPoint {
@@ -102,12 +103,8 @@ export function runnerPool(
     trackUnmanagedFds: false,
   });
   const logs: LogLine[] = [];
-  const outcomes = new Map<number, RunOutcome>();
   let lastRunId = 0;
-  pool.on('message', (message: FromRunner) => {
-    if (message.type === 'log') logs.push(message);
-    else noteOutcomes(outcomes, message.ended);
-  });
+  pool.on('message', (message: FromRunner) => logs.push(message));
   test.after(() => pool.destroy());
   const readers = Array.from({ length: lanes }, (_, lane) => new LaneReader(setup.ring, lane));
   const takeRecords = (): SentRecord[] => readers.flatMap(takeFrom);
@@ -120,11 +117,10 @@ export function runnerPool(
     run: async (task) => {
       lastRunId += 1;
       const run = runTask({ runId: lastRunId, ...task });
-      const result = await pool.run({ type: 'runs', forgotten: [], plans: [], runs: [run] });
-      if (result.type === 'ended') noteOutcomes(outcomes, result.ended);
-      // What was logged before comes by another way than the end of the task.
+      const outcome = await runInShift(pool, run);
+      // What was logged before comes by another way than the end of the run.
       await nextTurn();
-      return waitUntil('the outcome of the run is told', () => outcomes.get(run.runId));
+      return outcome;
     },
     post: async (body, task = {}) => {
       const bytes = Uint8Array.from(typeof body === 'string' ? Buffer.from(body) : body);
@@ -132,7 +128,7 @@ export function runnerPool(
         { ...POST_DEFAULTS, body: bytes, ...task },
         { transferList: [bytes.buffer] },
       );
-      if (outcome.type === 'ended') throw new Error("a post's outcome is that of runs");
+      if (outcome === undefined) throw new Error("a post's outcome is that of a shift");
       return outcome;
     },
   };
@@ -189,11 +185,20 @@ const POST_DEFAULTS = {
   roomTimeoutMs: 10_000,
 } as const;
 
-function noteOutcomes(outcomes: Map<number, RunOutcome>, ended: readonly EndedRun[]): void {
-  for (const end of ended) {
-    if ('problem' in end) throw new Error(`a run could not be done: ${end.problem}`);
-    outcomes.set(end.runId, end.outcome);
-  }
+/** Rejects when the worker dies. */
+async function runInShift(pool: Piscina<RunnerTask, RunnerResult>, run: RunTask): Promise<RunOutcome> {
+  const { port1, port2 } = new MessageChannel();
+  const ended: RunsEnded[] = [];
+  const say = (message: ToShift) => port1.postMessage(message);
+  port1.on('message', (message: RunsEnded) => {
+    ended.push(message);
+    say({ type: 'end' });
+  });
+  say({ type: 'runs', forgotten: [], plans: [], runs: [run] });
+  await pool.run({ type: 'shift', port: port2 }, { transferList: [port2] });
+  const end = ended[0]?.ended[0];
+  if (end !== undefined && 'outcome' in end) return end.outcome;
+  throw new Error(`a run could not be done: ${end?.problem ?? 'its end was not told'}`);
 }
 
 function takeFrom(reader: LaneReader): SentRecord[] {

@@ -14,9 +14,9 @@ function scheduled(of: RunPlan, runId = 1): PoolRun {
   return { plan: of, runId, dueAtMs: 1000 + runId };
 }
 
-function send(given: GivenPlans, threadId: number, ...runs: PoolRun[]): RunBatch {
-  const batch = GivenPlans.open();
-  given.write(batch, runs, threadId);
+function send(given: GivenPlans, ...runs: PoolRun[]): RunBatch {
+  const batch = given.open();
+  for (const run of runs) given.write(batch, run);
   return batch;
 }
 
@@ -25,43 +25,32 @@ const keys = ({ plans }: RunBatch) => plans.map(({ key }) => key);
 test('a worker is told a plan with its first run, and again only when it has changed', () => {
   const given = new GivenPlans();
   const [disk, net] = [plan('disk'), plan('net')];
-  assert.deepEqual(send(given, 7, scheduled(disk, 1)), {
+  assert.deepEqual(send(given, scheduled(disk, 1)), {
     type: 'runs',
     forgotten: [],
     plans: [disk],
     runs: [{ plan: 'disk', runId: 1, dueAtMs: 1001 }],
   });
-  assert.deepEqual(keys(send(given, 7, scheduled(disk, 2), scheduled(net, 3))), ['net']);
+  assert.deepEqual(keys(send(given, scheduled(disk, 2), scheduled(net, 3))), ['net']);
   const other = plan('disk', ['-v']);
-  assert.deepEqual(send(given, 7, scheduled(other)).plans, [other]);
-  assert.deepEqual(keys(send(given, 7, scheduled(other))), []);
+  assert.deepEqual(send(given, scheduled(other)).plans, [other]);
+  assert.deepEqual(keys(send(given, scheduled(other))), []);
 });
 
-test('each worker is told by itself, and one that is lost is not taken for one that knows', () => {
-  const given = new GivenPlans();
-  const disk = plan('disk');
-  assert.deepEqual(keys(send(given, 7, scheduled(disk))), ['disk']);
-  assert.deepEqual(keys(send(given, 8, scheduled(disk))), ['disk']);
-  given.forgetWorker(7);
-  assert.deepEqual(keys(send(given, 7, scheduled(disk))), ['disk']);
-  assert.deepEqual(keys(send(given, 8, scheduled(disk))), []);
-});
-
-test('those that have the plan of a plugin that is gone forget it with their next runs, and get it anew when it is back', () => {
+test('a worker forgets the plan of a plugin that is gone with its next runs, and gets it anew when it is back', () => {
   const given = new GivenPlans();
   const [disk, net] = [plan('disk'), plan('net')];
-  send(given, 7, scheduled(disk), scheduled(net));
-  send(given, 8, scheduled(net));
+  send(given, scheduled(disk), scheduled(net));
   given.forget('disk');
-  assert.deepEqual(send(given, 8, scheduled(net)).forgotten, []);
-  const next = send(given, 7, scheduled(disk));
+  given.forget('never heard of');
+  const next = send(given, scheduled(net), scheduled(disk));
   assert.deepEqual([next.forgotten, keys(next)], [['disk'], ['disk']]);
-  assert.deepEqual(send(given, 7, scheduled(disk)).forgotten, []);
+  assert.deepEqual(send(given, scheduled(disk)).forgotten, []);
 });
 
 test('a run that is not on schedule goes as it is', () => {
   const run = runTask({ folder: '/', trigger: 'call' });
-  assert.deepEqual(send(new GivenPlans(), 7, run), { type: 'runs', forgotten: [], plans: [], runs: [run] });
+  assert.deepEqual(send(new GivenPlans(), run), { type: 'runs', forgotten: [], plans: [], runs: [run] });
 });
 
 test('a worker makes of plan and run what the supervisor would have sent whole', () => {

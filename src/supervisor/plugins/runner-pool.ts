@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
 import { getHeapStatistics } from 'node:v8';
-import type { Worker } from 'node:worker_threads';
+import type { MessagePort, Transferable, Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { childrenOfRow, clearRow, rowCount } from '../../shared/child-table.js';
 import { reasonOf } from '../../shared/coded-error.js';
@@ -19,8 +19,9 @@ import { takeLeftDescriptors } from '../../shared/native/descriptor-ledger.js';
 import { signalGroup } from '../../shared/process-group.js';
 import { laneOf, releaseLane } from '../../shared/ring/lane-owner.js';
 import { RingWake } from '../../shared/ring/wake.js';
-import { GivenPlans, type PoolRun } from './given-plans.js';
-import { RunBatches } from './run-batches.js';
+import type { PoolRun } from './given-plans.js';
+import type { RunOver } from './runner-shift.js';
+import { RunnerShifts } from './runner-shifts.js';
 import { POST_WEIGHT, type WeighedTask, WorkerChoice } from './worker-choice.js';
 
 const WORKER_FILE = new URL('../../workers/runner/worker.js', import.meta.url).href;
@@ -34,6 +35,9 @@ const HEAP_BYTES_PER_INPUT_BYTE = 32;
 
 const IDLE_TIMEOUT_MS = 60_000;
 
+/** Long enough for a host with few plugins to get along with few shifts; only off shift a worker counts as idle. */
+const SHIFT_IDLE_MS = 5_000;
+
 /** How much a worker takes on is for `WorkerChoice` to say. */
 const NO_BOUND_OF_TASKS = 2 ** 31 - 1;
 
@@ -46,8 +50,7 @@ export class RunnerPool {
   readonly #log: Log;
   readonly #pool: Piscina<RunnerTask, RunnerResult>;
   readonly #choice: WorkerChoice;
-  readonly #batches: RunBatches;
-  readonly #givenPlans = new GivenPlans();
+  readonly #shifts: RunnerShifts;
   readonly #watched = new WeakSet<Worker>();
   /** Ids of threads whose code is loaded, and what comes when that of others is. */
   readonly #loaded = new Set<number>();
@@ -67,10 +70,12 @@ export class RunnerPool {
     this.#setup = options.setup;
     this.#log = options.log;
     this.#choice = new WorkerChoice(options.maxThreads);
-    this.#batches = new RunBatches(
-      () => this.#choice.taskSize(this.#pool.threads.map(({ threadId }) => ({ id: threadId }))),
-      (runs) => this.#sendBatch(runs),
-    );
+    const idleTimeoutMs = options.idleTimeoutMs ?? IDLE_TIMEOUT_MS;
+    this.#shifts = new RunnerShifts({
+      choice: this.#choice,
+      give: (port, begun) => this.#giveShift(port, begun),
+      idleMs: Math.min(SHIFT_IDLE_MS, idleTimeoutMs),
+    });
     this.#pool = new Piscina({
       filename: WORKER_FILE,
       workerData: options.setup,
@@ -78,7 +83,7 @@ export class RunnerPool {
       maxThreads: options.maxThreads,
       concurrentTasksPerWorker: NO_BOUND_OF_TASKS,
       loadBalancer: (task, workers) => this.#choice.choose(task, workers),
-      idleTimeout: options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
+      idleTimeout: idleTimeoutMs,
       // Idle workers must not block in Atomics.wait: they have children and timers to look after.
       atomics: 'disabled',
       trackUnmanagedFds: false,
@@ -91,23 +96,31 @@ export class RunnerPool {
       if (!this.#loading.has(id)) this.#loaded.add(id);
       this.#watchNewWorkers();
     });
-    this.#pool.on('message', (message: FromRunner) => {
-      if (message.type === 'log') options.acceptLine(message);
-      else this.#batches.end(message.ended);
-    });
+    this.#pool.on('message', (message: FromRunner) => options.acceptLine(message));
     this.#pool.on('error', (thrown) => {
       this.#log.error({ part: 'runner' }, `a runner worker failed: ${reasonOf(thrown)}`);
+      this.#shifts.giveUpOpening();
     });
   }
 
-  /** @throws when the worker dies under it */
+  /** Begins a run; `over` hears when it has ended, or why it came to nothing: its worker died, or could not do it. */
+  begin(run: PoolRun, over: RunOver): void {
+    this.#shifts.begin(run, over);
+  }
+
+  /** @throws when the worker dies under it, or could not do it */
   run(run: PoolRun): Promise<RunOutcome> {
-    return this.#batches.run(run);
+    return new Promise((resolve, reject) => {
+      this.begin(run, (end) => {
+        if ('outcome' in end) resolve(end.outcome);
+        else reject(new Error(end.problem));
+      });
+    });
   }
 
   /** The plugin with this key has no run under way, and there will be no other one of its plan. */
   forgetPlan(key: string): void {
-    this.#givenPlans.forget(key);
+    this.#shifts.forgetPlan(key);
   }
 
   /** Parses, checks and writes a large post in a worker. The task's body is moved there. */
@@ -115,7 +128,7 @@ export class RunnerPool {
     const outcome = await this.#give(this.#choice.weigh(task, POST_WEIGHT), [
       task.body.buffer as ArrayBuffer,
     ]);
-    if (outcome.type === 'ended') throw new Error('a runner answered a post as if it were runs');
+    if (outcome === undefined) throw new Error('a runner answered a post as if it were a shift');
     return outcome;
   }
 
@@ -133,6 +146,7 @@ export class RunnerPool {
   /** Ends the workers; runs that are not over by then are ended the hard way. */
   async close(): Promise<void> {
     this.#isClosing = true;
+    this.#shifts.close();
     this.signalAll('SIGKILL');
     await this.#untilLoaded();
     await this.#pool.destroy();
@@ -143,23 +157,11 @@ export class RunnerPool {
     return this.#pool.threads.length;
   }
 
-  async #sendBatch(runs: readonly PoolRun[]): Promise<void> {
-    const batch = GivenPlans.open();
-    let givenTo: number | undefined;
-    const chosen = (threadId: number) => {
-      givenTo = threadId;
-      this.#givenPlans.write(batch, runs, threadId);
-    };
-    try {
-      const result = await this.#give(this.#choice.weigh(batch, runs.length, chosen));
-      if (result.type === 'ended') this.#batches.end(result.ended);
-    } catch (error) {
-      if (givenTo !== undefined) this.#givenPlans.forgetWorker(givenTo);
-      throw error;
-    }
+  async #giveShift(port: MessagePort, begun: (threadId: number) => void): Promise<void> {
+    await this.#give(this.#choice.weighShift({ type: 'shift', port }, begun), [port]);
   }
 
-  async #give({ task, done }: WeighedTask<RunnerTask>, transferList: ArrayBuffer[] = []) {
+  async #give({ task, done }: WeighedTask<RunnerTask>, transferList: Transferable[] = []) {
     try {
       return await this.#pool.run(task, { transferList });
     } finally {
@@ -213,7 +215,6 @@ export class RunnerPool {
   }
 
   #cleanUpAfter(threadId: number): void {
-    this.#givenPlans.forgetWorker(threadId);
     const lane = laneOf(this.#setup.ring, threadId);
     if (lane === undefined) return;
     const left = childrenOfRow(this.#setup.childTable, lane);

@@ -16,6 +16,7 @@ export const POST_WEIGHT = RUNS_BEFORE_NEXT_WORKER;
 /** How much a task of the pool weighs, and which worker has it. */
 interface Weight {
   readonly runs: number;
+  readonly isShift: boolean;
   readonly chosen: ((threadId: number) => void) | undefined;
   threadId: number | undefined;
 }
@@ -26,79 +27,105 @@ export interface WeighedTask<T> {
   done(): void;
 }
 
-/** What of a worker the pool shows to whoever chooses between workers. */
-interface PoolWorker {
+/** What of a worker those show who choose between workers. */
+interface Choosable {
+  /** Of its thread. */
   readonly id: number;
 }
 
 /**
- * Chooses the worker for a task: the first one that has room, and when none has, the one with the fewest runs. The pool
- * itself counts tasks, which hold several.
+ * Chooses workers: the first one that has room, and when none has, the one with the fewest runs. The pool itself counts
+ * tasks: a shift is one, whatever it holds.
  */
 export class WorkerChoice {
-  readonly #maxWorkers: number;
+  /** There are never more. */
+  readonly maxWorkers: number;
   /** Runs under way, by the id of the worker's thread. */
   readonly #runs = new Map<number, number>();
+  /** Ids of the threads that have a shift. */
+  readonly #onShift = new Set<number>();
 
   constructor(maxWorkers: number) {
-    this.#maxWorkers = maxWorkers;
+    this.maxWorkers = maxWorkers;
+  }
+
+  /** Says what a task weighs, in runs. */
+  weigh<T extends object>(task: T, runs: number): WeighedTask<T> {
+    return this.#weighed(task, { runs, isShift: false, chosen: undefined, threadId: undefined });
   }
 
   /**
-   * Says what a task weighs.
+   * Says that a task is a shift. It goes to a worker that has none yet; what it weighs is told with `add`.
    * @param chosen called with the id of the worker's thread right before the task is sent there
    */
-  weigh<T extends object>(task: T, runs: number, chosen?: (threadId: number) => void): WeighedTask<T> {
-    const weight: Weight = { runs, chosen, threadId: undefined };
-    const done = (): void => {
-      if (weight.threadId !== undefined) this.#add(weight.threadId, -weight.runs);
-    };
-    return { task: { ...task, [queueOptionsSymbol]: weight }, done };
+  weighShift<T extends object>(task: T, chosen: (threadId: number) => void): WeighedTask<T> {
+    return this.#weighed(task, { runs: 0, isShift: true, chosen, threadId: undefined });
   }
 
-  /**
-   * How many runs to give in one task now; the next one may go elsewhere.
-   * @param workers in the order in which `choose` gets them
-   */
-  taskSize(workers: readonly PoolWorker[]): number {
-    const first = this.#firstWithRoom(workers);
-    return first === undefined ? 1 : RUNS_BEFORE_NEXT_WORKER - this.#runsOf(first);
+  /** Counts runs that a worker is given; less than 0: that have ended. */
+  add(threadId: number, runs: number): void {
+    const sum = this.#runsOf(threadId) + runs;
+    if (sum > 0) this.#runs.set(threadId, sum);
+    else this.#runs.delete(threadId);
+  }
+
+  /** Whether a worker should get another run before the next worker gets any. */
+  hasRoom(threadId: number): boolean {
+    return this.#runsOf(threadId) < RUNS_BEFORE_NEXT_WORKER;
+  }
+
+  /** Undefined when there is none that can look after one more. */
+  leastBusy<T extends Choosable>(workers: readonly T[]): T | undefined {
+    let best: T | undefined;
+    for (const worker of workers) {
+      if (best === undefined || this.#runsOf(worker.id) < this.#runsOf(best.id)) best = worker;
+    }
+    return best !== undefined && this.#runsOf(best.id) < RUNS_PER_WORKER ? best : undefined;
   }
 
   /** A worker; null, which makes the pool start another one, while that helps. */
-  choose<T extends PoolWorker>(task: object, workers: readonly T[]): T | null {
-    const worker = this.#firstWithRoom(workers) ?? this.#leastBusy(workers);
-    if (worker === undefined) return null;
+  choose<T extends Choosable>(task: object, workers: readonly T[]): T | null {
     const weight = (task as { readonly [queueOptionsSymbol]?: Weight })[queueOptionsSymbol];
-    if (weight) {
-      weight.threadId = worker.id;
-      this.#add(worker.id, weight.runs);
-      weight.chosen?.(worker.id);
-    }
+    const worker = weight?.isShift ? this.#forShift(workers) : this.#forTask(workers, workers);
+    if (worker === undefined) return null;
+    if (weight) this.#place(weight, worker.id);
     return worker;
   }
 
-  #firstWithRoom<T extends PoolWorker>(workers: readonly T[]): T | undefined {
-    return workers.find((worker) => this.#runsOf(worker) < RUNS_BEFORE_NEXT_WORKER);
+  /** A worker on shift only gets another one when all are and there may be no more of them. */
+  #forShift<T extends Choosable>(workers: readonly T[]): T | undefined {
+    const free = workers.filter(({ id }) => !this.#onShift.has(id));
+    return this.#forTask(free, workers) ?? (this.#mayBeMore(workers) ? undefined : this.leastBusy(workers));
   }
 
-  /** Undefined when another worker should be started. */
-  #leastBusy<T extends PoolWorker>(workers: readonly T[]): T | undefined {
-    if (workers.length < this.#maxWorkers) return undefined;
-    let best: T | undefined;
-    for (const worker of workers) {
-      if (best === undefined || this.#runsOf(worker) < this.#runsOf(best)) best = worker;
-    }
-    return best !== undefined && this.#runsOf(best) < RUNS_PER_WORKER ? best : undefined;
+  #forTask<T extends Choosable>(candidates: readonly T[], workers: readonly T[]): T | undefined {
+    const withRoom = candidates.find(({ id }) => this.hasRoom(id));
+    return withRoom ?? (this.#mayBeMore(workers) ? undefined : this.leastBusy(candidates));
   }
 
-  #runsOf({ id }: PoolWorker): number {
-    return this.#runs.get(id) ?? 0;
+  #mayBeMore(workers: readonly unknown[]): boolean {
+    return workers.length < this.maxWorkers;
   }
 
-  #add(threadId: number, runs: number): void {
-    const sum = (this.#runs.get(threadId) ?? 0) + runs;
-    if (sum > 0) this.#runs.set(threadId, sum);
-    else this.#runs.delete(threadId);
+  #weighed<T extends object>(task: T, weight: Weight): WeighedTask<T> {
+    const done = () => this.#release(weight);
+    return { task: { ...task, [queueOptionsSymbol]: weight }, done };
+  }
+
+  #place(weight: Weight, threadId: number): void {
+    weight.threadId = threadId;
+    this.add(threadId, weight.runs);
+    if (weight.isShift) this.#onShift.add(threadId);
+    weight.chosen?.(threadId);
+  }
+
+  #release({ threadId, runs, isShift }: Weight): void {
+    if (threadId === undefined) return;
+    this.add(threadId, -runs);
+    if (isShift) this.#onShift.delete(threadId);
+  }
+
+  #runsOf(threadId: number): number {
+    return this.#runs.get(threadId) ?? 0;
   }
 }

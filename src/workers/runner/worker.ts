@@ -1,65 +1,32 @@
 /** The file that the threads of the runner pool execute: takes a lane of the ring, then does tasks. */
 import { parentPort, threadId, workerData } from 'node:worker_threads';
-import { reasonOf } from '../../shared/coded-error.js';
 import { forwardingLog, type Log } from '../../shared/log.js';
-import type {
-  EndedRun,
-  FromRunner,
-  RunnerResult,
-  RunnerSetup,
-  RunnerTask,
-  RunOrder,
-  RunOutcome,
-  RunsEnded,
-} from '../../shared/messages.js';
+import type { FromRunner, RunnerResult, RunnerSetup, RunnerTask } from '../../shared/messages.js';
 import { cLibrary } from '../../shared/native/c-library.js';
 import { DescriptorRow } from '../../shared/native/descriptor-ledger.js';
 import { isFirstToLog } from '../../shared/notice-times.js';
 import { claimLane } from '../../shared/ring/lane-owner.js';
 import { LaneWriter } from '../../shared/ring/lane-writer.js';
-import { EndedRuns } from './ended-runs.js';
 import { FileHashes } from './file-hashes.js';
 import { ownersOf } from './file-owners.js';
-import { KnownPlans } from './known-plans.js';
 import { ProcessLimits } from './limits/process-limits.js';
-import { type Runner, runPlugin } from './plugin-run.js';
+import type { Runner } from './plugin-run.js';
 import { takePost } from './post-task.js';
 import { openEngine } from './process-engine.js';
+import { workShift } from './shift.js';
 import type { ProcessEngine } from './started-process.js';
 
 /** A thread that follows one that died may be up before the dead one's lane is given back. */
 const LANE_WAIT_MS = 100;
 const LANE_TRIES = 50;
 
-const endedRuns = new EndedRuns((ended) => say(endedMessage(ended)));
-const plans = new KnownPlans();
 const runner = startRunner(workerData as RunnerSetup);
 
-/** Does a task of the pool. What came of runs is told soon after each, at the latest with the result of the task. */
+/** Does a task of the pool. */
 export default async function doTask(task: RunnerTask): Promise<RunnerResult> {
   if (task.type === 'post') return takePost(task, runner);
-  plans.learn(task);
-  await Promise.all(task.runs.map(run));
-  return endedMessage(endedRuns.take());
-}
-
-async function run(order: RunOrder): Promise<void> {
-  const { runId } = order;
-  try {
-    const outcome = await runPlugin(plans.taskOf(order), runner);
-    endedRuns.add({ runId, outcome: 'plan' in order ? withoutDetails(outcome) : outcome });
-  } catch (error) {
-    endedRuns.add({ runId, problem: reasonOf(error) });
-  }
-}
-
-/** Without what only those ask for who wait for a run. */
-function withoutDetails(outcome: RunOutcome): RunOutcome {
-  return { ...outcome, usage: undefined, stdoutEnd: '', stderrEnd: '' };
-}
-
-function endedMessage(ended: readonly EndedRun[]): RunsEnded {
-  return { type: 'ended', ended };
+  await workShift(task.port, runner);
+  return undefined;
 }
 
 function say(message: FromRunner): void {
