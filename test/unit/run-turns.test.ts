@@ -1,38 +1,43 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { RunTurns } from '../../src/supervisor/plugins/run-turns.js';
+import { RunTurns, type Turn } from '../../src/supervisor/plugins/run-turns.js';
 import { recordingLog } from '../support/recording-log.js';
+
+interface NamedRun extends Turn {
+  readonly name: string;
+}
 
 /** Turns of runs that go on until they are told to end; a run is named by its namespace and a number. */
 class Runs {
   readonly begun: string[] = [];
   readonly lines;
-  readonly turns: RunTurns;
-  readonly #ends = new Map<string, () => void>();
+  readonly turns: RunTurns<NamedRun>;
+  readonly #underWay = new Map<string, NamedRun>();
 
   constructor(places: number, namespaces = '') {
     const { log, lines } = recordingLog();
     this.lines = lines;
-    this.turns = new RunTurns(places, log);
+    const begin = (run: NamedRun) => {
+      this.begun.push(run.name);
+      this.#underWay.set(run.name, run);
+    };
+    this.turns = new RunTurns(places, begin, log);
     this.turns.setNamespaces(new Set(namespaces));
   }
 
   /** Names with a `!` hung before; the first letter is the namespace. */
   async take(names: string, dueAtMs = 0): Promise<void> {
     for (const name of names.split(' ')) {
-      const run = () => {
-        this.begun.push(name);
-        return new Promise<void>((resolve) => this.#ends.set(name, resolve));
-      };
-      this.turns.take({ namespace: name.charAt(0), dueAtMs, hungBefore: name.includes('!') }, run);
+      this.turns.take({ name, namespace: name.charAt(0), dueAtMs, hungBefore: name.includes('!') });
     }
     await turn();
   }
 
   async end(...names: string[]): Promise<void> {
     for (const name of names) {
-      this.#ends.get(name)?.();
+      const run = this.#underWay.get(name);
+      if (run !== undefined) this.turns.end(run);
       await turn();
     }
   }
@@ -128,13 +133,24 @@ test('with one place a plugin that hung before still gets it', async () => {
   assert.equal(runs.takeBegun(), 'a1!');
 });
 
-test('a run that fails gives its place back', async () => {
-  const runs = new Runs(1);
-  runs.turns.take({ namespace: 'a', dueAtMs: 0, hungBefore: false }, async () => {
-    throw new Error('on purpose');
+test('runs that are over as soon as they begin give their places to all that wait, however many', () => {
+  const begun: string[] = [];
+  const turns: RunTurns<NamedRun> = new RunTurns(
+    1,
+    (run) => {
+      begun.push(run.name);
+      if (run.name !== 'first') turns.end(run);
+    },
+    recordingLog().log,
+  );
+  const runs = ['first', ...Array.from({ length: 20_000 }, (_, index) => `${index}`)].map((name) => {
+    return { name, namespace: 'a', dueAtMs: 0, hungBefore: false };
   });
-  await runs.take('a1');
-  assert.equal(runs.takeBegun(), 'a1');
+  for (const run of runs) turns.take(run);
+  assert.deepEqual(begun, ['first']);
+  for (const run of runs.slice(0, 1)) turns.end(run);
+  assert.equal(begun.length, runs.length);
+  assert.equal(turns.waiting, 0);
 });
 
 test('after the end no run begins that waited, nor one that comes', async () => {
@@ -147,15 +163,20 @@ test('after the end no run begins that waited, nor one that comes', async () => 
 });
 
 test('a namespace with 5,000 runs in line gets its share beside 500 others, and all have their turn', async () => {
-  const turns = new RunTurns(8, recordingLog().log);
   const begun: string[] = [];
+  const turns: RunTurns<Turn & { readonly over: () => void }> = new RunTurns(
+    8,
+    async (run) => {
+      begun.push(run.namespace);
+      await turn();
+      turns.end(run);
+      run.over();
+    },
+    recordingLog().log,
+  );
   const take = (namespace: string, dueAtMs: number) =>
-    new Promise<void>((resolve) => {
-      turns.take({ namespace, dueAtMs, hungBefore: false }, async () => {
-        begun.push(namespace);
-        await turn();
-        resolve();
-      });
+    new Promise<void>((over) => {
+      turns.take({ namespace, dueAtMs, hungBefore: false, over });
     });
   const all = [
     ...Array.from({ length: 5000 }, () => take('large', 0)),

@@ -108,9 +108,10 @@ export class PluginStore {
   /**
    * The plugin's folder for one run, to be released when the run has ended; undefined while it is not there. One that
    * has vanished from the disk is noticed here and fetched again: within ten seconds of runs, or after `lookAgain`.
+   * @param key the plugin's key, from whoever has it and need not make it for every run
    */
-  acquire(plugin: PluginDefinition): HeldVersion | undefined {
-    return this.#plugins.get(pluginKey(plugin))?.acquire(plugin);
+  acquire(plugin: PluginDefinition, key = pluginKey(plugin)): HeldVersion | undefined {
+    return this.#plugins.get(key)?.acquire(plugin);
   }
 
   /** The next run is only given the plugin's folder when that is on the disk, however lately it was seen there. */

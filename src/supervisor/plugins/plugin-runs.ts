@@ -5,12 +5,13 @@ import type { Log } from '../../shared/log.js';
 import type { RunOutcome } from '../../shared/messages.js';
 import { type StreamControl, wantEnd } from '../../shared/stream-control.js';
 import { isOverWithin } from '../../shared/within.js';
+import type { HeldVersion } from '../plugin-store/held-version.js';
 import type { PluginStore } from '../plugin-store/plugin-store.js';
 import type { ManagedPlugin } from './managed-plugin.js';
 import { type Lateness, RunLateness } from './run-lateness.js';
 import { RunStart, type RunStartParts } from './run-start.js';
 import type { Run, RunSettings } from './run-task.js';
-import { RunTurns } from './run-turns.js';
+import { RunTurns, type Turn } from './run-turns.js';
 import type { RunnerPool } from './runner-pool.js';
 
 /** After their plugins were killed, runs have so long to put what these printed into the ring. */
@@ -29,6 +30,11 @@ export interface RunCounts {
   skipped: number;
 }
 
+/** A scheduled run, whose turn has to come. */
+type DueRun = Run & Turn;
+
+const NOTHING_WANTED = {};
+
 /** Starts runs of plugins in the runner pool: one at a time of each plugin, a bounded number in all. */
 export class PluginRuns {
   readonly counts: RunCounts = { ok: 0, failed: 0, skipped: 0 };
@@ -37,11 +43,12 @@ export class PluginRuns {
   readonly #store: PluginStore;
   readonly #start: RunStart;
   readonly #log: Log;
-  readonly #turns: RunTurns;
+  readonly #turns: RunTurns<DueRun>;
   readonly #lateness = new RunLateness();
   /** The one run of each plugin, by the plugin's key: it outlives a plugin that is removed and comes again. */
   readonly #current = new Map<string, Run>();
-  readonly #underWay = new Set<Promise<unknown>>();
+  #underWay = 0;
+  #noneIsUnderWay: (() => void) | undefined;
   #lastRunId = 0;
   #isStopping = false;
 
@@ -51,7 +58,7 @@ export class PluginRuns {
     this.#store = store;
     this.#start = new RunStart({ ...parts, storeFolder: store.folder });
     this.#log = parts.log;
-    this.#turns = new RunTurns(parts.settings.maxProcesses, parts.log);
+    this.#turns = new RunTurns(parts.settings.maxProcesses, (run: DueRun) => this.#runInTurn(run), parts.log);
   }
 
   /** Whether a run of the plugin is under way; one that only waits for a place is not. */
@@ -86,10 +93,19 @@ export class PluginRuns {
       this.#skip(plugin, why);
       return;
     }
-    const run = this.#occupy(plugin, 'regular', {}, dueAtMs);
-    const { namespace } = plugin.definition;
-    const hungBefore = plugin.lastRun?.status === 'timeout';
-    this.#turns.take({ namespace, dueAtMs, hungBefore }, () => this.#runInTurn(run));
+    const run: DueRun = {
+      id: this.#nextId(),
+      plugin,
+      trigger: 'regular',
+      wanted: NOTHING_WANTED,
+      dueAtMs,
+      state: 'waiting',
+      isLast: false,
+      namespace: plugin.definition.namespace,
+      hungBefore: plugin.lastRun?.status === 'timeout',
+    };
+    this.#current.set(plugin.key, run);
+    this.#turns.take(run);
   }
 
   /**
@@ -119,7 +135,7 @@ export class PluginRuns {
     }
     if (this.#current.has(plugin.key)) this.#skip(plugin, 'still waits for a place and is called for');
     const run = this.#occupy(plugin, 'call', { timeoutMs, parameters });
-    const outcome = await this.#follow(this.#run(run));
+    const outcome = await this.#run(run);
     if (outcome) return outcome;
     const problem =
       this.#store.problemOf(plugin.definition) ?? 'it is still being fetched, try again in a moment';
@@ -132,7 +148,7 @@ export class PluginRuns {
    */
   async runStream(plugin: ManagedPlugin, stream: StreamControl): Promise<RunOutcome | undefined> {
     if (this.#isStopping || this.isRunning(plugin)) return undefined;
-    return this.#follow(this.#run(this.#occupy(plugin, 'stream', { stream })));
+    return this.#run(this.#occupy(plugin, 'stream', { stream }));
   }
 
   /** Ends the process of a plugin that runs all the time; the plugin itself stays. */
@@ -163,12 +179,12 @@ export class PluginRuns {
     for (const { wanted } of this.#current.values()) if (wanted.stream) wantEnd(wanted.stream);
     this.#pool.signalAll('SIGTERM');
     const kill = setTimeout(() => this.#pool.signalAll('SIGKILL'), this.#settings.graceMs);
-    await isOverWithin(this.#settings.graceMs + STOP_MARGIN_MS, Promise.allSettled(this.#underWay));
+    await isOverWithin(this.#settings.graceMs + STOP_MARGIN_MS, this.#untilNoneIsUnderWay());
     clearTimeout(kill);
-    if (this.#underWay.size > 0) {
+    if (this.#underWay > 0) {
       this.#log.error(
-        { runs: this.#underWay.size },
-        `${counted(this.#underWay.size, 'run could not put its points', 'runs could not put their points')} into the ring: it is full`,
+        { runs: this.#underWay },
+        `${counted(this.#underWay, 'run could not put its points', 'runs could not put their points')} into the ring: it is full`,
       );
     }
   }
@@ -179,37 +195,30 @@ export class PluginRuns {
     this.#log.debug(this.#fields(plugin), `${plugin.key} ${why} and was skipped`);
   }
 
-  /** Makes a run the plugin's current one; `#run` ends that. */
-  #occupy(plugin: ManagedPlugin, trigger: Run['trigger'], wanted: Run['wanted'], dueAtMs?: number): Run {
-    this.#lastRunId = (this.#lastRunId % RUN_ID_MAX) + 1;
-    const run: Run = {
-      id: this.#lastRunId,
-      plugin,
-      trigger,
-      wanted,
-      dueAtMs,
-      state: 'waiting',
-      isLast: false,
-    };
+  /** Makes a run that takes no turn the plugin's current one. */
+  #occupy(plugin: ManagedPlugin, trigger: Run['trigger'], wanted: Run['wanted']): Run {
+    const id = this.#nextId();
+    const run: Run = { id, plugin, trigger, wanted, dueAtMs: undefined, state: 'waiting', isLast: false };
     this.#current.set(plugin.key, run);
     return run;
   }
 
-  #follow<T>(run: Promise<T>): Promise<T> {
-    const isOver = () => this.#underWay.delete(run);
-    this.#underWay.add(run);
-    run.then(isOver, isOver);
-    return run;
+  #nextId(): number {
+    this.#lastRunId = (this.#lastRunId % RUN_ID_MAX) + 1;
+    return this.#lastRunId;
   }
 
   /** Its turn has come; meanwhile it may have been cancelled, or replaced by a run that was called for. */
-  async #runInTurn(run: Run): Promise<void> {
-    const { plugin } = run;
-    if (this.#isStopping || this.#current.get(plugin.key) !== run) return;
+  #runInTurn(run: DueRun): void {
+    if (this.#isStopping || this.#current.get(run.plugin.key) !== run) {
+      this.#turns.end(run);
+      return;
+    }
     try {
-      await this.#follow(this.#run(run));
+      this.#begin(run, () => this.#turns.end(run));
     } catch (thrown) {
-      this.#log.error(this.#fields(plugin), `a run of ${plugin.key} came to nothing: ${reasonOf(thrown)}`);
+      this.#logFailure(run.plugin, thrown);
+      this.#turns.end(run);
     }
   }
 
@@ -223,24 +232,58 @@ export class PluginRuns {
     if (!isOver()) this.#pool.signalRun(run.id, 'SIGKILL');
   }
 
-  /** Undefined: nothing was run, as the plugin's files are not there; the store is fetching them. */
-  async #run(run: Run): Promise<RunOutcome | undefined> {
-    const { plugin } = run;
+  #run(run: Run): Promise<RunOutcome | undefined> {
+    return new Promise((resolve) => this.#begin(run, resolve));
+  }
+
+  /**
+   * Begins the plugin's current run. `over` hears what came of it, by then it is not the current one any more;
+   * undefined: nothing was run, as the plugin's files are not there; the store is fetching them.
+   */
+  #begin(run: Run, over: (outcome: RunOutcome | undefined) => void): void {
+    const { key, definition } = run.plugin;
     run.state = 'running';
     // Somebody waits for what comes of it, or it comes seldom.
-    if (run.trigger !== 'regular') this.#store.lookAgain(plugin.definition);
-    const held = this.#store.acquire(plugin.definition);
-    try {
-      const outcome = held && (await this.#start.start(run, held));
-      if (outcome) this.#note(plugin, outcome);
-      // Its files may be gone.
-      if (outcome?.status === 'spawn') this.#store.lookAgain(plugin.definition);
-      return outcome;
-    } finally {
-      this.#current.delete(plugin.key);
-      if (run.isLast) this.#start.forget(plugin.key);
-      held?.release();
+    if (run.trigger !== 'regular') this.#store.lookAgain(definition);
+    const held = this.#store.acquire(definition, key);
+    if (held === undefined) {
+      this.#leave(run);
+      over(undefined);
+      return;
     }
+    this.#underWay += 1;
+    this.#start.start(run, held, (outcome) => {
+      this.#close(run, held, outcome);
+      over(outcome);
+    });
+  }
+
+  #close(run: Run, held: HeldVersion, outcome: RunOutcome): void {
+    const { plugin } = run;
+    try {
+      this.#note(plugin, outcome);
+      // Its files may be gone.
+      if (outcome.status === 'spawn') this.#store.lookAgain(plugin.definition);
+      this.#leave(run);
+      held.release();
+    } catch (thrown) {
+      this.#logFailure(plugin, thrown);
+    }
+    this.#underWay -= 1;
+    if (this.#underWay === 0) this.#noneIsUnderWay?.();
+  }
+
+  /** The plugin has no current run any more. */
+  #leave({ plugin, isLast }: Run): void {
+    this.#current.delete(plugin.key);
+    if (isLast) this.#start.forget(plugin.key);
+  }
+
+  async #untilNoneIsUnderWay(): Promise<void> {
+    if (this.#underWay === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#noneIsUnderWay = resolve;
+    });
   }
 
   #note(plugin: ManagedPlugin, outcome: RunOutcome): void {
@@ -257,6 +300,10 @@ export class PluginRuns {
       endedAt: new Date(),
       problem: outcome.problem,
     };
+  }
+
+  #logFailure(plugin: ManagedPlugin, thrown: unknown): void {
+    this.#log.error(this.#fields(plugin), `a run of ${plugin.key} came to nothing: ${reasonOf(thrown)}`);
   }
 
   #fields({ definition }: ManagedPlugin) {

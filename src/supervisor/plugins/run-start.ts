@@ -38,20 +38,31 @@ export class RunStart {
     this.#plans = new RunPlans(parts.settings);
   }
 
-  /** Resolves when the run is over; never rejects. */
-  async start(run: Run, held: HeldVersion): Promise<RunOutcome> {
+  /** Begins a run. `over` hears once how it ended, also when it could not begin; it must not throw. */
+  start(run: Run, held: HeldVersion, over: (outcome: RunOutcome) => void): void {
     const runAs = this.#parts.runAs();
-    if ('problem' in runAs) return this.#notStarted(run, runAs.problem);
-    const { cgroups, storeFolder } = this.#parts;
-    const place: RunPlace = { held, storeFolder, user: runAs.user, cgroups };
+    if ('problem' in runAs) {
+      over(this.#notStarted(run, runAs.problem));
+      return;
+    }
+    const { pool, cgroups, storeFolder } = this.#parts;
     const startedAt = performance.now();
-    try {
-      return await this.#parts.pool.run(this.#poolRun(run, place));
-    } catch (thrown) {
+    const lost = (problem: string) => {
       cgroups?.kill(run.plugin.key);
       const durationMs = Math.round(performance.now() - startedAt);
-      return this.#notStarted(run, `its runner died: ${reasonOf(thrown)}`, durationMs);
+      over(this.#notStarted(run, `its runner died: ${problem}`, durationMs));
+    };
+    let poolRun: PoolRun;
+    try {
+      poolRun = this.#poolRun(run, { held, storeFolder, user: runAs.user, cgroups });
+    } catch (thrown) {
+      lost(reasonOf(thrown));
+      return;
     }
+    pool.begin(poolRun, (end) => {
+      if ('outcome' in end) over(end.outcome);
+      else lost(end.problem);
+    });
   }
 
   /** Forgets all about a plugin that is gone and has no run under way; whatever it left running is ended. */

@@ -14,19 +14,18 @@ export interface Turn {
   readonly hungBefore: boolean;
 }
 
-interface WaitingRun {
-  readonly turn: Turn;
+interface WaitingRun<T extends Turn> {
+  readonly turn: T;
   /** Of two that are due together, the one that came first is first. */
   readonly order: number;
-  readonly run: () => Promise<void>;
 }
 
 /** The runs of a namespace. */
-interface Line {
+interface Line<T extends Turn> {
   running: number;
-  readonly waiting: TinyQueue<WaitingRun>;
+  readonly waiting: TinyQueue<WaitingRun<T>>;
   /** Those whose plugins hung the last time. */
-  readonly hanging: TinyQueue<WaitingRun>;
+  readonly hanging: TinyQueue<WaitingRun<T>>;
 }
 
 /**
@@ -35,21 +34,28 @@ interface Line {
  * places are kept for them, one each, so that one namespace's slow plugins never hold up the others. Plugins that hung
  * the last time never hold more than half of the places.
  */
-export class RunTurns {
+export class RunTurns<T extends Turn> {
   readonly #places: number;
+  readonly #beginRun: (run: T) => void;
   readonly #log: Log;
-  readonly #lines = new Map<string, Line>();
+  readonly #lines = new Map<string, Line<T>>();
   #namespaces: ReadonlySet<string> = new Set();
   #running = 0;
   #hangingRunning = 0;
   #waiting = 0;
   #lastOrder = 0;
+  #isBeginning = false;
   #isClosed = false;
   #warnedAtMs = Number.NEGATIVE_INFINITY;
 
-  /** @param places runs that may go on at the same time (`[runner] maxprocesses`) */
-  constructor(places: number, log: Log) {
+  /**
+   * @param places runs that may go on at the same time (`[runner] maxprocesses`)
+   * @param begin begins a run whose turn has come; it has its place until `end` is called, which may be at once. Must
+   * not throw.
+   */
+  constructor(places: number, begin: (run: T) => void, log: Log) {
     this.#places = places;
+    this.#beginRun = begin;
     this.#log = log;
   }
 
@@ -61,19 +67,33 @@ export class RunTurns {
   /** Says which namespaces have plugins on schedule: places are kept for these. */
   setNamespaces(namespaces: ReadonlySet<string>): void {
     this.#namespaces = namespaces;
+    for (const [namespace, line] of this.#lines) this.#dropUnused(namespace, line);
     // Whoever says so may be in the middle of changing the plugins.
     queueMicrotask(() => this.#beginNext());
   }
 
-  /**
-   * Does a run when its turn has come, which may be at once. After `close` it never does.
-   * What a run rejects with is its own matter.
-   */
-  take(turn: Turn, run: () => Promise<void>): void {
+  /** Begins a run when its turn has come, which may be at once. After `close` it never does. */
+  take(run: T): void {
     if (this.#isClosed) return;
-    this.#wait(turn, run);
+    const line = this.#lineOf(run.namespace);
+    if (this.#isRoomForAnyone(run)) {
+      this.#begin(run, line);
+      return;
+    }
+    this.#wait(run, line);
     this.#beginNext();
     if (this.#waiting > 0) this.#warn();
+  }
+
+  /** A run that had begun is over. */
+  end({ namespace, hungBefore }: T): void {
+    this.#running -= 1;
+    if (hungBefore) this.#hangingRunning -= 1;
+    const line = this.#lines.get(namespace);
+    if (line === undefined) return;
+    line.running -= 1;
+    this.#dropUnused(namespace, line);
+    this.#beginNext();
   }
 
   /** Forgets the runs that wait. */
@@ -83,60 +103,61 @@ export class RunTurns {
     this.#waiting = 0;
   }
 
-  #wait(turn: Turn, run: () => Promise<void>): void {
-    const line = this.#lineOf(turn.namespace);
-    this.#lastOrder += 1;
-    this.#waiting += 1;
-    (turn.hungBefore ? line.hanging : line.waiting).push({ turn, order: this.#lastOrder, run });
+  /** More places are free than are ever kept, and nobody is in line for them: no need to look who is first. */
+  #isRoomForAnyone({ hungBefore }: T): boolean {
+    const isRoom = this.#waiting === 0 && this.#places - this.#running > this.#half;
+    return isRoom && (!hungBefore || this.#mayHang());
   }
 
-  #lineOf(namespace: string): Line {
+  #wait(turn: T, line: Line<T>): void {
+    this.#lastOrder += 1;
+    this.#waiting += 1;
+    (turn.hungBefore ? line.hanging : line.waiting).push({ turn, order: this.#lastOrder });
+  }
+
+  #lineOf(namespace: string): Line<T> {
     const known = this.#lines.get(namespace);
     if (known !== undefined) return known;
-    const line: Line = {
+    const line: Line<T> = {
       running: 0,
-      waiting: new TinyQueue<WaitingRun>([], earlier),
-      hanging: new TinyQueue<WaitingRun>([], earlier),
+      waiting: new TinyQueue<WaitingRun<T>>([], earlier),
+      hanging: new TinyQueue<WaitingRun<T>>([], earlier),
     };
     this.#lines.set(namespace, line);
     return line;
   }
 
+  /** The line of a namespace that has plugins on schedule is soon used again. */
+  #dropUnused(namespace: string, { running, waiting, hanging }: Line<T>): void {
+    if (running > 0 || waiting.length > 0 || hanging.length > 0) return;
+    if (!this.#namespaces.has(namespace)) this.#lines.delete(namespace);
+  }
+
+  /** A run that is over at once makes room for the next one: that is for the loop that began it to see. */
   #beginNext(): void {
+    if (this.#isBeginning) return;
+    this.#isBeginning = true;
     while (this.#running < this.#places && this.#waiting > 0) {
       const next = this.#next();
-      if (next === undefined) return;
-      this.#begin(next);
+      const run = next?.queue.pop();
+      if (next === undefined || run === undefined) break;
+      this.#waiting -= 1;
+      this.#begin(run.turn, next.line);
     }
+    this.#isBeginning = false;
   }
 
-  #begin({ line, queue }: Candidate): void {
-    const next = queue.pop();
-    if (next === undefined) return;
-    const { turn, run } = next;
-    this.#waiting -= 1;
+  #begin(run: T, line: Line<T>): void {
     this.#running += 1;
     line.running += 1;
-    if (turn.hungBefore) this.#hangingRunning += 1;
-    const isOver = () => this.#end(turn);
-    run().then(isOver, isOver);
+    if (run.hungBefore) this.#hangingRunning += 1;
+    this.#beginRun(run);
   }
 
-  #end({ namespace, hungBefore }: Turn): void {
-    this.#running -= 1;
-    if (hungBefore) this.#hangingRunning -= 1;
-    const line = this.#lines.get(namespace);
-    if (line === undefined) return;
-    line.running -= 1;
-    if (line.running === 0 && line.waiting.length === 0 && line.hanging.length === 0)
-      this.#lines.delete(namespace);
-    this.#beginNext();
-  }
-
-  #next(): Candidate | undefined {
-    const mayHang = this.#hangingRunning < Math.max(1, Math.floor(this.#places / 2));
+  #next(): Candidate<T> | undefined {
+    const mayHang = this.#mayHang();
     const areAllKept = this.#places - this.#running <= this.#keptPlaces();
-    let best: Candidate | undefined;
+    let best: Candidate<T> | undefined;
     for (const line of this.#lines.values()) {
       if (areAllKept && line.running > 0) continue;
       const candidate = firstOf(line, mayHang);
@@ -151,7 +172,15 @@ export class RunTurns {
     for (const namespace of this.#namespaces) {
       if ((this.#lines.get(namespace)?.running ?? 0) === 0) without += 1;
     }
-    return Math.min(without, Math.floor(this.#places / 2));
+    return Math.min(without, this.#half);
+  }
+
+  #mayHang(): boolean {
+    return this.#hangingRunning < Math.max(1, this.#half);
+  }
+
+  get #half(): number {
+    return Math.floor(this.#places / 2);
   }
 
   #warn(): void {
@@ -165,14 +194,14 @@ export class RunTurns {
   }
 }
 
-interface Candidate {
-  readonly line: Line;
-  readonly queue: TinyQueue<WaitingRun>;
-  readonly first: WaitingRun;
+interface Candidate<T extends Turn> {
+  readonly line: Line<T>;
+  readonly queue: TinyQueue<WaitingRun<T>>;
+  readonly first: WaitingRun<T>;
 }
 
 /** The run of a namespace that is due longest. */
-function firstOf(line: Line, mayHang: boolean): Candidate | undefined {
+function firstOf<T extends Turn>(line: Line<T>, mayHang: boolean): Candidate<T> | undefined {
   const waiting = line.waiting.peek();
   const hanging = mayHang ? line.hanging.peek() : undefined;
   if (hanging !== undefined && (waiting === undefined || earlier(hanging, waiting) < 0)) {
@@ -181,10 +210,10 @@ function firstOf(line: Line, mayHang: boolean): Candidate | undefined {
   return waiting && { line, queue: line.waiting, first: waiting };
 }
 
-function comesBefore(one: Candidate, other: Candidate): boolean {
+function comesBefore<T extends Turn>(one: Candidate<T>, other: Candidate<T>): boolean {
   return (one.line.running - other.line.running || earlier(one.first, other.first)) < 0;
 }
 
-function earlier(one: WaitingRun, other: WaitingRun): number {
+function earlier(one: WaitingRun<Turn>, other: WaitingRun<Turn>): number {
   return one.turn.dueAtMs - other.turn.dueAtMs || one.order - other.order;
 }

@@ -176,16 +176,18 @@ export class Schedule {
   }
 
   #run(key: string, dueAtMs: number): void {
-    const failed = (error: unknown) =>
-      this.#options.log.error(
-        { plugin: key, err: error },
-        `run of plugin ${key} could not begin: ${reasonOf(error)}`,
-      );
     try {
-      this.#options.run(key, dueAtMs)?.catch(failed);
+      this.#options.run(key, dueAtMs)?.catch((error: unknown) => this.#logFailure(key, error));
     } catch (error) {
-      failed(error);
+      this.#logFailure(key, error);
     }
+  }
+
+  #logFailure(key: string, error: unknown): void {
+    this.#options.log.error(
+      { plugin: key, err: error },
+      `run of plugin ${key} could not begin: ${reasonOf(error)}`,
+    );
   }
 
   #noticeSetClock(now: Moment): void {
