@@ -113,9 +113,9 @@ test('a worker in place of one that died is told again how scheduled runs are do
   await Promise.all([assert.rejects(lost), workers.at(-1)?.terminate()]);
   writeFileSync(gate, '');
   for (const runId of [2, 3]) {
-    const { status, latenessMs, stderrEnd } = await run(runId);
-    assert.equal(status, 'ok');
-    assert.ok(latenessMs !== undefined);
-    assert.equal(stderrEnd, '', 'what nobody reads is not told');
+    const { latenessMs, durationMs, ...summary } = await run(runId);
+    assert.ok(latenessMs !== undefined && durationMs >= 0);
+    // What nobody reads is not told.
+    assert.deepEqual(summary, { status: 'ok', value: 0, points: 0, problem: undefined });
   }
 });

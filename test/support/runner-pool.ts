@@ -192,7 +192,7 @@ const POST_DEFAULTS = {
 function noteOutcomes(outcomes: Map<number, RunOutcome>, ended: readonly EndedRun[]): void {
   for (const end of ended) {
     if ('problem' in end) throw new Error(`a run could not be done: ${end.problem}`);
-    outcomes.set(end.runId, end.outcome);
+    if ('outcome' in end) outcomes.set(end.runId, end.outcome);
   }
 }
 

@@ -37,6 +37,7 @@ export class RunBatches {
     for (const end of ended) {
       const waiting = this.#take(end.runId);
       if ('outcome' in end) waiting?.resolve(end.outcome);
+      else if ('summary' in end) waiting?.resolve(end.summary as RunOutcome);
       else waiting?.reject(new Error(end.problem));
     }
   }

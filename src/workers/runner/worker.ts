@@ -10,6 +10,7 @@ import type {
   RunnerTask,
   RunOrder,
   RunOutcome,
+  RunSummary,
   RunsEnded,
 } from '../../shared/messages.js';
 import { cLibrary } from '../../shared/native/c-library.js';
@@ -22,9 +23,11 @@ import { FileHashes } from './file-hashes.js';
 import { ownersOf } from './file-owners.js';
 import { KnownPlans } from './known-plans.js';
 import { ProcessLimits } from './limits/process-limits.js';
-import { type Runner, runPlugin } from './plugin-run.js';
+import { runPlugin } from './plugin-run.js';
 import { takePost } from './post-task.js';
+import { prepareTask } from './prepared-task.js';
 import { openEngine } from './process-engine.js';
+import type { Runner } from './runner.js';
 import type { ProcessEngine } from './started-process.js';
 
 /** A thread that follows one that died may be up before the dead one's lane is given back. */
@@ -32,8 +35,8 @@ const LANE_WAIT_MS = 100;
 const LANE_TRIES = 50;
 
 const endedRuns = new EndedRuns((ended) => say(endedMessage(ended)));
-const plans = new KnownPlans();
 const runner = startRunner(workerData as RunnerSetup);
+const plans = new KnownPlans((spec) => prepareTask(spec, runner));
 
 /** Does a task of the pool. What came of runs is told soon after each, at the latest with the result of the task. */
 export default async function doTask(task: RunnerTask): Promise<RunnerResult> {
@@ -46,16 +49,17 @@ export default async function doTask(task: RunnerTask): Promise<RunnerResult> {
 async function run(order: RunOrder): Promise<void> {
   const { runId } = order;
   try {
-    const outcome = await runPlugin(plans.taskOf(order), runner);
-    endedRuns.add({ runId, outcome: 'plan' in order ? withoutDetails(outcome) : outcome });
+    const task = plans.preparedFor(order);
+    const isAwaited = !('plan' in order);
+    const outcome = await runPlugin({ task, runId, dueAtMs: order.dueAtMs, isAwaited }, runner);
+    endedRuns.add(isAwaited ? { runId, outcome } : { runId, summary: summaryOf(outcome) });
   } catch (error) {
     endedRuns.add({ runId, problem: reasonOf(error) });
   }
 }
 
-/** Without what only those ask for who wait for a run. */
-function withoutDetails(outcome: RunOutcome): RunOutcome {
-  return { ...outcome, usage: undefined, stdoutEnd: '', stderrEnd: '' };
+function summaryOf({ status, value, durationMs, latenessMs, points, problem }: RunOutcome): RunSummary {
+  return { status, value, durationMs, latenessMs, points, problem };
 }
 
 function endedMessage(ended: readonly EndedRun[]): RunsEnded {

@@ -145,7 +145,7 @@ struct bounds { uint64_t soft, hard; };
 /* Where a start can fail; launcher.ts has the same list. */
 enum step { NOWHERE, MEMORY, PIPES, CLONE, BIRTH, SESSION, STDIN, OUTPUTS, USER, FOLDER, PROGRAM };
 
-/* Places in what comes in and goes out; launcher.ts has the same. */
+/* Places in what comes in and goes out; launcher.ts has the same. An even count of numbers: limits follow. */
 enum number { HAS_USER, UID, GID, GROUPS, NICE, LIMITS, ARGUMENTS, VARIABLES, STRING_BYTES, IS_OLD_WAY, NUMBERS };
 enum launched { PID, STDOUT, STDERR, LAUNCH_STEP, LAUNCH_ERROR };
 enum look { FAILED_STEP, ERROR, CGROUP_ERROR, LIMITS_ERROR, STATUS, USER_MICROSECONDS, SYSTEM_MICROSECONDS,
@@ -360,35 +360,31 @@ static int open_pipe(int *ends) {
 }
 
 /* Copies all that is behind a process, and lays it out behind itself. */
-static struct process *new_process(const int32_t *numbers, const double *limits, const uint32_t *groups,
-                                   const char *strings) {
+static struct process *new_process(const int32_t *numbers) {
   size_t pointers = ((size_t)numbers[ARGUMENTS] + (size_t)numbers[VARIABLES] + 2) * sizeof(char *);
   size_t limits_bytes = (size_t)numbers[LIMITS] * sizeof(struct limit);
-  size_t groups_bytes = (size_t)numbers[GROUPS] * sizeof *groups;
-  size_t string_bytes = (size_t)numbers[STRING_BYTES];
-  struct process *process = malloc(sizeof *process + pointers + limits_bytes + groups_bytes + string_bytes);
+  size_t groups_bytes = (size_t)numbers[GROUPS] * sizeof(uint32_t);
+  size_t bytes = limits_bytes + groups_bytes + (size_t)numbers[STRING_BYTES];
+  struct process *process = malloc(sizeof *process + pointers + bytes);
   uint8_t *stack = aligned_alloc(16, STACK_BYTES);
   if (!process || !stack) {
     free(process);
     free(stack);
     return 0;
   }
-  char *at = (char *)(process + 1);
-  char *limits_copy = at + pointers, *groups_copy = limits_copy + limits_bytes, *text = groups_copy + groups_bytes;
-  memcpy(limits_copy, limits, limits_bytes);
-  memcpy(groups_copy, groups, groups_bytes);
-  memcpy(text, strings, string_bytes);
+  char *at = (char *)(process + 1), *copy = at + pointers;
+  memcpy(copy, numbers + NUMBERS, bytes);
   *process = (struct process){
       .is_here = 1,
-      .limits = (struct limit *)limits_copy,
-      .groups = (uint32_t *)groups_copy,
+      .limits = (struct limit *)copy,
+      .groups = (uint32_t *)(copy + limits_bytes),
       .arguments = (char **)at,
       .cgroup_processes = -1,
       .stack = stack,
   };
   memcpy(process->numbers, numbers, sizeof process->numbers);
-  process->file = text;
-  process->folder = after(text);
+  process->file = copy + limits_bytes + groups_bytes;
+  process->folder = after(process->file);
   process->cgroup = after(process->folder);
   char *rest = after(process->cgroup);
   process->environment = point_to(process->arguments, &rest, numbers[ARGUMENTS]);
@@ -410,13 +406,13 @@ static struct process *not_launched(struct process *process, int32_t *launched, 
 
 /*
  * Starts a program as leader of a session, its stdin empty; how that comes out `agent_look` tells.
- * strings: file, folder, folder of the cgroup or nothing, arguments, environment; each ends with a null byte.
+ * program: numbers, then limits, groups (32 bits each), and strings: file, folder, folder of the cgroup or nothing,
+ * arguments, environment; each ends with a null byte.
  * launched: its pid and the ends to read from, which the caller closes; or at what that failed.
  * Returns what to give to agent_look until that tells of the end; 0 when there is no process.
  */
-struct process *agent_launch(const int32_t *numbers, const double *limits, const uint32_t *groups, const char *strings,
-                             int32_t *launched) {
-  struct process *process = new_process(numbers, limits, groups, strings);
+struct process *agent_launch(const int32_t *program, int32_t *launched) {
+  struct process *process = new_process(program);
   if (!process) return not_launched(0, launched, MEMORY, ENOMEM);
   int output[2], errors[2], error;
   if ((error = open_pipe(output)) != 0) return not_launched(process, launched, PIPES, error);
@@ -535,13 +531,13 @@ int agent_look(struct process *process, int output, int errors, uint8_t *into, i
 }
 
 /*
- * Whose files are: three numbers each, mode, user and group. The first is not followed if it is a link, the others are.
+ * Whose files are: three numbers each, mode, user and group. The first ones are not followed if they are links.
  * Returns 0, or at the first that cannot be looked at an error number below zero.
  */
-int agent_owners(const char *paths, int count, int32_t *owners) {
+int agent_owners(const char *paths, int count, int not_followed, int32_t *owners) {
   for (int at = 0; at < count; at++, paths += strlen(paths) + 1, owners += 3) {
     struct stat status;
-    if ((at == 0 ? lstat(paths, &status) : stat(paths, &status)) < 0) return -errno;
+    if ((at < not_followed ? lstat(paths, &status) : stat(paths, &status)) < 0) return -errno;
     owners[0] = (int32_t)status.st_mode;
     owners[1] = (int32_t)status.st_uid;
     owners[2] = (int32_t)status.st_gid;
