@@ -37,8 +37,8 @@ const NOT_EXECUTED = 126;
 
 /** Runs a plugin once. When this resolves, its points and the point about the run are in the ring. */
 export async function runPlugin(run: OrderedRun, runner: Runner): Promise<RunOutcome> {
-  const { spec, metrics } = run.task;
-  const problem = await refusal(run.task, runner);
+  const { spec, files, metrics } = run.task;
+  const problem = areFilesFine(spec, files, runner.look) ? undefined : await refusal(spec, runner);
   const outcome =
     problem === undefined ? await startAndFollow(run, runner) : notStarted(NOT_EXECUTED, problem);
   await writeDocument(spec, metrics.metricOf(outcome), runner);
@@ -47,8 +47,7 @@ export async function runPlugin(run: OrderedRun, runner: Runner): Promise<RunOut
 }
 
 /** Why a plugin must not be run; undefined when it may. */
-async function refusal({ spec, files }: PreparedTask, { look, hashes }: Runner): Promise<string | undefined> {
-  if (areFilesFine(spec, files, look)) return undefined;
+async function refusal(spec: RunSpec, { look, hashes }: Runner): Promise<string | undefined> {
   const problem = await filesProblem(spec, hashes, look);
   return problem && `plugin ${spec.pluginName} is not run: ${problem}`;
 }
@@ -177,13 +176,14 @@ class ChildNote {
   }
 }
 
-/** Waits for room as long as it takes: points of a run that took place are not dropped. */
-async function writeDocument(
+/** Waits for room as long as it takes: points of a run that took place are not dropped. Mostly there is some. */
+function writeDocument(
   { namespace }: RunSpec,
   document: PointsDocument,
   { lane }: Runner,
-): Promise<void> {
-  await lane.write({ namespace, document, awaited: false }, () => false);
+): Promise<unknown> | undefined {
+  const record = { namespace, document, awaited: false };
+  return lane.tryWrite(record) === undefined ? lane.write(record, () => false) : undefined;
 }
 
 function logRun(task: RunSpec, outcome: RunOutcome, log: Log): void {

@@ -32,12 +32,17 @@ const OUTPUT_END_MS = 250;
 /** A process that is still there so long after SIGKILL is given up. */
 const KILL_EFFECT_MS = 5000;
 
-/** Reads what a process prints until it is gone, and ends it when it takes too long or prints too much. */
-export async function followProcess(process: StartedProcess, limits: ProcessLimits): Promise<ProcessEnd> {
+/**
+ * Reads what a process prints until it is gone, and ends it when it takes too long or prints too much.
+ * @returns no promise when the process is over already: that is what most are, and a promise has its price
+ */
+export function followProcess(
+  process: StartedProcess,
+  limits: ProcessLimits,
+): ProcessEnd | Promise<ProcessEnd> {
   const outputs = new KeptOutputs(process, limits.maxOutputBytes);
   process.listen(outputs);
   const { exit } = process;
-  // Most are over by then, and there was nothing to be done about them.
   if (exit !== undefined && exit.signal === undefined && process.areOutputsOver && !outputs.areTooMuch) {
     return { endedBy: 'itself', exit, durationMs: durationOf(process), ...outputs.kept(), strays: NOBODY };
   }

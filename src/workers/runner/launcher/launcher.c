@@ -32,6 +32,7 @@
 #endif
 
 /* From linux/sched.h and linux/close_range.h, which not every C library brings along. */
+#define CLEAR_SIGNAL_HANDLERS 0x100000000ULL
 #define INTO_CGROUP 0x200000000ULL
 #define ALL_CLOSE_ON_EXEC 4
 
@@ -167,6 +168,8 @@ struct process {
   int32_t was_here;
   int32_t failed_step, error, cgroup_error, limits_error;
   int32_t numbers[NUMBERS];
+  /* Those that are not by default when it begins. */
+  uint64_t signals;
   const struct limit *limits;
   const uint32_t *groups;
   char *file, *folder, *cgroup;
@@ -192,17 +195,34 @@ static void end_without_core(int number) {
 #define WITH_CORE                                                                                                    \
   (BIT(SIGQUIT) | BIT(SIGILL) | BIT(SIGTRAP) | BIT(SIGABRT) | BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGSEGV) | BIT(SIGSYS) | \
    BIT(SIGXCPU) | BIT(SIGXFSZ))
-#define BIT(number) (1ULL << (number))
+#define BIT(number) (1ULL << ((number) - 1))
 /* SA_RESTORER: x86-64 wants something to come back by, even of a handler that does not. */
 #define HAS_RESTORER 0x04000000
 
-/* What the agent was told to ignore would be ignored by the program, too. Handlers end with the begin of the program. */
-static void reset_signals(void) {
+/* What the agent ignores, which it does from its begin on or never: the program would ignore it, too. */
+static uint64_t ignored_signals;
+/* The stdin of all programs; below zero when it could not be opened. */
+static int nothing = -1;
+
+/* Once, when this is loaded. */
+__attribute__((constructor)) static void get_ready(void) {
+  for (long number = 1; number <= SIGNALS; number++) {
+    struct signal_action action = {0, 0, 0, 0};
+    CALL4(SYS_rt_sigaction, number, 0, &action, SIGNAL_SET_BYTES);
+    if (action.handler == (void *)SIG_IGN) ignored_signals |= BIT(number);
+  }
+  nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* Handlers end with the begin of the program. A call for each of the 64 would cost more than all else that a child does. */
+static void reset_signals(const struct process *process) {
   struct signal_action by_default = {0, 0, 0, 0};
   struct signal_action without_core = {(void *)end_without_core, HAS_RESTORER, (void *)end_without_core, 0};
-  for (long number = 1; number < SIGNALS; number++)
-    CALL4(SYS_rt_sigaction, number, WITH_CORE & BIT(number) ? &without_core : &by_default, 0, SIGNAL_SET_BYTES);
-  CALL4(SYS_rt_sigaction, SIGNALS, &by_default, 0, SIGNAL_SET_BYTES);
+  for (long number = 1; number <= SIGNALS; number++) {
+    int has_core = (WITH_CORE & BIT(number)) != 0;
+    if (has_core || (process->signals & BIT(number)))
+      CALL4(SYS_rt_sigaction, number, has_core ? &without_core : &by_default, 0, SIGNAL_SET_BYTES);
+  }
 }
 
 /* Only some may go beyond what the agent itself is bound to; for the others that is the limit then. */
@@ -241,9 +261,9 @@ static long become_user(const int32_t *numbers, const uint32_t *groups) {
 }
 
 static void set_outputs(struct process *process) {
-  long nothing = CALL4(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC, 0);
-  if (nothing < 0) give_up(process, STDIN, nothing);
-  long error = CALL3(SYS_dup3, nothing, 0, 0);
+  long input = nothing >= 0 ? nothing : CALL4(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC, 0);
+  if (input < 0) give_up(process, STDIN, input);
+  long error = CALL3(SYS_dup3, input, 0, 0);
   if (error >= 0) error = CALL3(SYS_dup3, process->stdout_end, 1, 0);
   if (error >= 0) error = CALL3(SYS_dup3, process->stderr_end, 2, 0);
   if (error < 0) give_up(process, OUTPUTS, error);
@@ -256,7 +276,7 @@ static void become_program(void *memory) {
   process->was_here = 1;
   long error = CALL1(SYS_setsid, 0);
   if (error < 0) give_up(process, SESSION, error);
-  reset_signals();
+  reset_signals(process);
   set_outputs(process);
   if (process->cgroup_processes >= 0) {
     error = CALL3(SYS_write, process->cgroup_processes, "0", 1);
@@ -295,15 +315,16 @@ static int has_ended(pid_t pid) {
 /* What kernels and sandboxes say that do not know of it. */
 static int is_unknown(long error) { return error == -ENOSYS || error == -EINVAL || error == -E2BIG; }
 
-/* Linux 5.7 and later: born in its cgroup. Where that is refused it is born outside, rather than not at all. */
+/* Linux 5.7 and later: born in its cgroup, with no handlers. Where that is refused it is born outside, rather than not at all. */
 static long clone_new_way(struct process *process) {
   struct clone_arguments arguments = {
-      .flags = CLONE_VM | CLONE_CHILD_CLEARTID,
+      .flags = CLONE_VM | CLONE_CHILD_CLEARTID | CLEAR_SIGNAL_HANDLERS,
       .child_tid = (uintptr_t)&process->is_here,
       .exit_signal = SIGCHLD,
       .stack = (uintptr_t)process->stack,
       .stack_size = STACK_BYTES,
   };
+  process->signals = ignored_signals;
   if (*process->cgroup == 0) return NEW_CLONE(&arguments, become_program, process);
   int folder = open(process->cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC);
   long error = -errno;
@@ -328,6 +349,7 @@ static long clone_old_way(struct process *process) {
     if (process->cgroup_processes < 0) process->cgroup_error = errno;
     if (folder >= 0) close(folder);
   }
+  process->signals = ~0ULL;
   int own_end = process->cgroup_processes;
   int flags = CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD;
   long pid = OLD_CLONE(flags, process->stack + STACK_BYTES, &process->is_here, become_program, process);
