@@ -236,8 +236,8 @@ class PackedProgram {
     const groups = user?.groups ?? [];
     const groupsAt = NUMBERS_BYTES + limits.length * LIMIT_BYTES;
     const textAt = groupsAt + groups.length * GROUP_BYTES;
-    const bytes = Math.ceil((textAt + text.length) / NUMBERS_BYTES) * NUMBERS_BYTES;
-    const memory = new ArrayBuffer(bytes);
+    const words = Math.ceil((textAt + text.length) / Int32Array.BYTES_PER_ELEMENT);
+    const memory = new ArrayBuffer(words * Int32Array.BYTES_PER_ELEMENT);
     this.words = new Int32Array(memory);
     this.words.set([
       Number(user !== undefined),
