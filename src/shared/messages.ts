@@ -77,10 +77,10 @@ export type RunOrder = RunTask | PlannedRun;
 export interface RunPlan {
   /** The plugin's key. */
   readonly key: string;
-  readonly task: Omit<RunTask, 'runId' | 'dueAtMs'>;
+  readonly task: RunSpec;
 }
 
-/** A run of a plan that the worker has. Nobody waits for it: its outcome is told without usage and output. */
+/** A run of a plan that the worker has. Nobody waits for it: of its outcome, a summary is told. */
 export interface PlannedRun {
   /** The plan's key. */
   readonly plan: string;
@@ -92,9 +92,15 @@ export interface PlannedRun {
 export const PLUGIN_FILE = 'plugin';
 
 /** One run of a plugin. */
-export interface RunTask {
+export interface RunTask extends RunSpec {
   /** Names the run in the child table; a positive 32-bit number. */
   readonly runId: number;
+  /** When it should have begun, in unix ms; undefined when nobody planned it. */
+  readonly dueAtMs?: number | undefined;
+}
+
+/** How a plugin is run. */
+export interface RunSpec {
   readonly namespace: string;
   /** Without `PLUGIN.` in front. */
   readonly pluginName: string;
@@ -102,8 +108,6 @@ export interface RunTask {
   readonly repo: string;
   /** Tag `type` of the run metric: on schedule, called for, or all the time. */
   readonly trigger: 'regular' | 'call' | 'stream';
-  /** When it should have begun, in unix ms; undefined when nobody planned it. */
-  readonly dueAtMs?: number | undefined;
   /** Folder of the plugin; its executable is `PLUGIN_FILE` in it. */
   readonly folder: string;
   /** What the plugin's file must be before it is run. */
@@ -134,32 +138,36 @@ export interface RunTask {
 /** How a run ended; the tag `status` of its run metric. */
 export type RunStatus = 'ok' | 'exit' | 'timeout' | 'signal' | 'spawn' | 'output';
 
-/** What came of a run. Its points and its run metric are in the ring by then. */
-export interface RunOutcome {
+/** What came of a run, in short. Its points and its run metric are in the ring by then. */
+export interface RunSummary {
   readonly status: RunStatus;
   /** 0 = ok, else the exit code, 124 = time-out, 126/127 = not executable/not found, 128+n = signal n, 65 = output. */
   readonly value: number;
-  /** Undefined when the plugin did not exit by itself. */
-  readonly exitCode: number | undefined;
-  readonly signal: string | undefined;
   readonly durationMs: number;
   /** From when it was due to when its process was started; undefined for a run that nobody planned. */
   readonly latenessMs?: number | undefined;
-  /** What the plugin and the children that it waited for took up; undefined where that is not known. */
-  readonly usage: ResourceUsage | undefined;
   /** Points of the plugin's own that were written. */
   readonly points: number;
-  readonly badMetrics: number;
   /** What went wrong, in a sentence; undefined when nothing did. */
   readonly problem: string | undefined;
+}
+
+/** What came of a run. */
+export interface RunOutcome extends RunSummary {
+  /** Undefined when the plugin did not exit by itself. */
+  readonly exitCode: number | undefined;
+  readonly signal: string | undefined;
+  /** What the plugin and the children that it waited for took up; undefined where that is not known. */
+  readonly usage: ResourceUsage | undefined;
+  readonly badMetrics: number;
   /** The last 16 KiB of what it printed. */
   readonly stdoutEnd: string;
   readonly stderrEnd: string;
 }
 
-/** A run that has ended: what came of it, or why the worker could not do it. */
+/** A run that has ended: what came of it, of one with a plan in short, or why the worker could not do it. */
 export type EndedRun =
-  | { readonly runId: number; readonly outcome: RunOutcome }
+  | { readonly runId: number; readonly outcome: RunSummary | RunOutcome }
   | { readonly runId: number; readonly problem: string };
 
 /** Runs that have ended, in whichever batch they came. */

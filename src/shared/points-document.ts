@@ -98,7 +98,7 @@ export class PointsEncoder {
     this.#settings = settings;
     this.#nowSeconds = nowSeconds;
     this.#documents = new DocumentBuilder(settings.database, settings.maxBytes);
-    this.#hostTag = `"host":${quote(settings.host)}`;
+    this.#hostTag = hostTag(settings.host);
   }
 
   /** Points so far. */
@@ -130,11 +130,7 @@ export class PointsEncoder {
       this.refuse(place, problem);
       return;
     }
-    let texts = '';
-    for (const key in fields) {
-      texts += `${texts === '' ? '' : ','}${quote(key)}:${fieldText(fields[key] ?? 0)}`;
-    }
-    this.#append(place, withoutBlanks(name), seconds, tags, texts);
+    this.#append(place, withoutBlanks(name), seconds, tags, fieldsText(fields));
   }
 
   /** Counts something that is left out. */
@@ -168,23 +164,31 @@ export class PointsEncoder {
   }
 }
 
-/** A point that the agent makes itself, with any number of fields. */
-export interface Point {
-  readonly measurement: string;
-  /** Unix seconds. */
-  readonly timestamp: number;
-  readonly tags: Tags;
-  readonly fields: Readonly<Record<string, FieldValue>>;
-}
+/** Encodes points of the agent's own, one a document, that have measurement and most tags in common. */
+export class PointForm {
+  readonly #head: string;
+  readonly #tags: string;
 
-/** Encodes points of the agent's own as one document. */
-export function encodePoint(point: Point, database: string, host: string): PointsDocument {
-  const fields = Object.entries(point.fields).map(([key, value]) => `${quote(key)}:${fieldText(value)}`);
-  const tags = tagsText(cleanTags(point.tags), `"host":${quote(host)}`);
-  const text = `${documentHead(database)}{"measurement":${quote(point.measurement)},"timestamp":${
-    point.timestamp
-  },"tags":{${tags}},"fields":{${fields.join(',')}}}${DOCUMENT_TAIL}`;
-  return { text, bytes: Buffer.byteLength(text), points: 1 };
+  /** @param tags what all points have, beside the tag `host` */
+  constructor(place: Pick<DocumentSettings, 'database' | 'host'>, measurement: string, tags: Tags) {
+    this.#head = `${documentHead(place.database)}{"measurement":${quote(measurement)},"timestamp":`;
+    this.#tags = `,"tags":{${tagsText(cleanTags(tags), hostTag(place.host))}`;
+  }
+
+  /**
+   * @param timestamp unix seconds
+   * @param tag one more, its name and its value, as they are to be sent
+   */
+  encode(
+    timestamp: number,
+    fields: Readonly<Record<string, FieldValue>>,
+    tag?: readonly [name: string, value: string],
+  ): PointsDocument {
+    const ownTag = tag === undefined ? '' : `,${quote(tag[0])}:${quote(tag[1])}`;
+    const point = `${this.#head}${timestamp}${this.#tags}${ownTag}},"fields":{${fieldsText(fields)}}}`;
+    const text = point + DOCUMENT_TAIL;
+    return { text, bytes: Buffer.byteLength(text), points: 1 };
+  }
 }
 
 const DOCUMENT_TAIL = ']}';
@@ -240,7 +244,11 @@ class DocumentBuilder {
   }
 }
 
-function tagsText(tags: Tags, hostTag: string): string {
+function hostTag(host: string): string {
+  return `"host":${quote(host)}`;
+}
+
+function tagsText(tags: Tags, withHost: string): string {
   let text = '';
   let hasHost = false;
   for (const key in tags) {
@@ -248,7 +256,15 @@ function tagsText(tags: Tags, hostTag: string): string {
     text += `${text === '' ? '' : ','}${quote(key)}:${quote(tags[key] ?? '')}`;
   }
   if (hasHost) return text;
-  return text === '' ? hostTag : `${hostTag},${text}`;
+  return text === '' ? withHost : `${withHost},${text}`;
+}
+
+function fieldsText(fields: Sample['fields']): string {
+  let text = '';
+  for (const key in fields) {
+    text += `${text === '' ? '' : ','}${quote(key)}:${fieldText(fields[key] ?? 0)}`;
+  }
+  return text;
 }
 
 function fieldText(value: FieldValue): string {

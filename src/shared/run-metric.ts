@@ -1,38 +1,32 @@
 import { runMeasurement } from './measurement.js';
 import type { RunOutcome, RunTask } from './messages.js';
-import type { ResourceUsage } from './native/process-calls.js';
-import { encodePoint, type PointsDocument } from './points-document.js';
+import { PointForm, type PointsDocument } from './points-document.js';
 
 /** What of a run's task is told in its metric. */
 export type MeasuredRun = Pick<RunTask, 'pluginName' | 'repo' | 'trigger'>;
 
-/** The point that says how a run of a plugin ended; one goes to the plugin's namespace after every run. */
-export function runMetric(
-  { pluginName, repo, trigger }: MeasuredRun,
-  { status, value, durationMs, points, latenessMs, usage }: RunOutcome,
-  place: { readonly database: string; readonly host: string },
-): PointsDocument {
-  return encodePoint(
-    {
-      measurement: runMeasurement(pluginName),
-      timestamp: Math.floor(Date.now() / 1000),
-      tags: { repo, type: trigger, status },
-      fields: {
-        value,
-        duration: durationMs,
-        points,
-        ...(latenessMs !== undefined && { lateness: latenessMs }),
-        ...(usage && usageFields(usage)),
-      },
-    },
-    place.database,
-    place.host,
-  );
-}
+/** Makes the points that say how runs of a plugin ended; one goes to the plugin's namespace after every run. */
+export class RunMetrics {
+  readonly #form: PointForm;
 
-/** Processor time in milliseconds, memory in bytes. */
-function usageFields({ userMs, systemMs, maxRssBytes }: ResourceUsage) {
-  return { user: userMs, system: systemMs, ...(maxRssBytes !== undefined && { maxrss: maxRssBytes }) };
+  constructor(
+    { pluginName, repo, trigger }: MeasuredRun,
+    place: { readonly database: string; readonly host: string },
+  ) {
+    this.#form = new PointForm(place, runMeasurement(pluginName), { repo, type: trigger });
+  }
+
+  /** The point about a run that has just ended. Processor time is in milliseconds, memory in bytes. */
+  metricOf({ status, value, durationMs, points, latenessMs, usage }: RunOutcome): PointsDocument {
+    const fields: Record<string, number> = { value, duration: durationMs, points };
+    if (latenessMs !== undefined) fields.lateness = latenessMs;
+    if (usage !== undefined) {
+      fields.user = usage.userMs;
+      fields.system = usage.systemMs;
+      if (usage.maxRssBytes !== undefined) fields.maxrss = usage.maxRssBytes;
+    }
+    return this.#form.encode(Math.floor(Date.now() / 1000), fields, ['status', status]);
+  }
 }
 
 /**

@@ -9,7 +9,8 @@ import { FileHashes } from '../../src/workers/runner/file-hashes.js';
 import { ownersOf } from '../../src/workers/runner/file-owners.js';
 import { LauncherEngine } from '../../src/workers/runner/launcher-engine.js';
 import { ProcessLimits } from '../../src/workers/runner/limits/process-limits.js';
-import { boundsOf } from '../../src/workers/runner/limits/run-bounds.js';
+import { resourceLimits } from '../../src/workers/runner/limits/resource-limits.js';
+import { RunBounds } from '../../src/workers/runner/limits/run-bounds.js';
 import { stateFolderProblem } from '../../src/workers/runner/plugin-state.js';
 import { trustProblem } from '../../src/workers/runner/plugin-trust.js';
 import { NO_CGROUPS, testCgroup } from '../support/cgroup.js';
@@ -88,7 +89,8 @@ async function benchLimits(what: string, cgroup: string | undefined): Promise<vo
       cgroup: cgroup === undefined ? undefined : { folder: cgroup, controllers: [] },
     };
     const startedAt = performance.now();
-    const bounds = boundsOf(run, limits, log);
+    const limited = { limits: resourceLimits(LIMITS, true), nice: 0, user: PLUGIN_USER };
+    const bounds = new RunBounds(run, limited, limits, log);
     bounds.apply(child.pid ?? 0);
     starts.push(performance.now() - startedAt);
     child.kill('SIGKILL');

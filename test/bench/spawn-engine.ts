@@ -8,13 +8,15 @@ import { crossSpawnEngine } from '../../src/workers/runner/cross-spawn-engine.js
 import { LauncherEngine } from '../../src/workers/runner/launcher-engine.js';
 import { PosixSpawnEngine } from '../../src/workers/runner/posix-spawn-engine.js';
 import type { ProcessEngine } from '../../src/workers/runner/started-process.js';
+import { programOf } from '../support/program.js';
 import { PLUGIN_USER } from '../support/runner-pool.js';
 
-const [, , name, program = '/bin/true', runs = '1000', atOnce = '16', ballastMiB = '0'] = process.argv;
+const [, , name, file = '/bin/true', runs = '1000', atOnce = '16', ballastMiB = '0'] = process.argv;
 const MEBIBYTE = 2 ** 20;
 const ballast = Array.from({ length: Number(ballastMiB) }, () => Buffer.alloc(MEBIBYTE, 1));
 
 const engine = engineOf(name);
+const program = programOf({ file, user: PLUGIN_USER });
 const descriptorsBefore = descriptors();
 const cpuBefore = cpuSecondsOfAll();
 const begunAt = performance.now();
@@ -40,13 +42,7 @@ async function work(): Promise<void> {
 }
 
 async function run(): Promise<void> {
-  const start = await engine.start({
-    file: program,
-    args: [],
-    folder: '/',
-    environment: { PATH: '/usr/bin:/bin' },
-    user: PLUGIN_USER,
-  });
+  const start = await engine.start({ program });
   if (start.type === 'failed') throw new Error(start.problem);
   start.process.listen({ stdout: () => undefined, stderr: () => undefined });
   await start.process.exited;

@@ -5,10 +5,11 @@ import { killProcesses, processesIn } from '../../src/shared/cgroup-processes.js
 import { cLibrary } from '../../src/shared/native/c-library.js';
 import { Launcher } from '../../src/workers/runner/launcher/launcher.js';
 import { LauncherEngine } from '../../src/workers/runner/launcher-engine.js';
-import type { ProcessBounds, ProcessRequest } from '../../src/workers/runner/started-process.js';
+import type { ProcessBounds, Program } from '../../src/workers/runner/started-process.js';
 import { NO_CGROUPS, testCgroup } from '../support/cgroup.js';
 import { NO_LAUNCHER } from '../support/launcher.js';
 import { isAlive } from '../support/processes.js';
+import { programOf } from '../support/program.js';
 import { PLUGIN_USER } from '../support/runner-pool.js';
 import { waitUntil } from '../support/wait-until.js';
 
@@ -25,28 +26,25 @@ function openEngine(way: (typeof WAYS)[number]): LauncherEngine {
   return new LauncherEngine(library, new Launcher(library, way));
 }
 
-function boundsWith(bounds: Partial<ProcessBounds>): ProcessBounds & { readonly failures: string[] } {
+function recordingBounds(): ProcessBounds & { readonly failures: string[] } {
   const failures: string[] = [];
   return {
-    limits: [],
-    nice: 0,
-    cgroup: undefined,
     apply: () => assert.fail('the launcher sets bounds itself'),
     kill: () => undefined,
     failed: (what, code) => failures.push(`${what} ${code}`),
     failures,
-    ...bounds,
   };
 }
 
-async function outputOf(engine: LauncherEngine, script: string, request: Partial<ProcessRequest>) {
+async function outputOf(
+  engine: LauncherEngine,
+  script: string,
+  program: Partial<Program>,
+  bounds: ProcessBounds = recordingBounds(),
+) {
   const outcome = await engine.start({
-    file: '/bin/sh',
-    args: ['-c', script],
-    folder: '/',
-    environment: { PATH: '/usr/bin:/bin' },
-    user: undefined,
-    ...request,
+    program: programOf({ file: '/bin/sh', args: ['-c', script], ...program }),
+    bounds,
   });
   assert.equal(outcome.type, 'started');
   const { process } = outcome;
@@ -58,20 +56,18 @@ async function outputOf(engine: LauncherEngine, script: string, request: Partial
 
 for (const way of WAYS) {
   test(`a program has its limits and its niceness from its first moment (${way} way)`, { skip }, async () => {
-    const bounds = boundsWith({
-      limits: [
-        { resource: 'core', soft: 0, hard: 0 },
-        { resource: 'openFiles', soft: 77, hard: 78 },
-        { resource: 'processes', soft: 5_000, hard: 5_000 },
-        { resource: 'cpu', soft: 3, hard: 4 },
-      ],
-      nice: 5,
-    });
+    const bounds = recordingBounds();
+    const limits: Program['limits'] = [
+      { resource: 'core', soft: 0, hard: 0 },
+      { resource: 'openFiles', soft: 77, hard: 78 },
+      { resource: 'processes', soft: 5_000, hard: 5_000 },
+      { resource: 'cpu', soft: 3, hard: 4 },
+    ];
     const engine = openEngine(way);
     for (let round = 0; round < ROUNDS; round += 1) {
       const script =
         'read -r stat </proc/$$/stat; set -- $stat; shift 18; echo $(ulimit -Sn) $(ulimit -Hn) $1 $(ulimit -t)';
-      assert.equal((await outputOf(engine, script, { bounds })).text, '77 78 5 3\n');
+      assert.equal((await outputOf(engine, script, { limits, nice: 5 }, bounds)).text, '77 78 5 3\n');
     }
     assert.deepEqual(bounds.failures, []);
   });
@@ -80,24 +76,24 @@ for (const way of WAYS) {
     skip: NO_LAUNCHER ?? NO_CGROUPS ?? false,
   }, async (t) => {
     const cgroup = testCgroup(t);
-    const bounds = boundsWith({ cgroup });
+    const bounds = recordingBounds();
     const engine = openEngine(way);
     for (let round = 0; round < ROUNDS; round += 1) {
-      const { text, exit } = await outputOf(engine, 'cat /proc/self/cgroup', { bounds });
+      const { text, exit } = await outputOf(engine, 'cat /proc/self/cgroup', { cgroup }, bounds);
       const [, path] = /^0::(.*)$/m.exec(text) ?? [];
       assert.ok(path !== undefined && cgroup.endsWith(path), text);
       assert.equal(exit.isCgroupEmpty, true);
     }
     assert.deepEqual(bounds.failures, []);
-    const { text, exit } = await outputOf(engine, LEAVES_A_DAEMON, { bounds });
+    const { text, exit } = await outputOf(engine, LEAVES_A_DAEMON, { cgroup }, bounds);
     assert.equal(exit.isCgroupEmpty, false);
     assert.ok(isAlive(Number(text)));
     killProcesses(cgroup);
     await waitUntil('it is ended', () => processesIn(cgroup).length === 0);
-    assert.equal((await outputOf(engine, 'echo as before', { bounds })).text, 'as before\n');
+    assert.equal((await outputOf(engine, 'echo as before', { cgroup }, bounds)).text, 'as before\n');
     // Linux 6.14 and later end everything that is born there after that.
     writeFileSync(`${cgroup}/cgroup.kill`, '1');
-    assert.equal((await outputOf(engine, 'echo all the same', { bounds })).text, 'all the same\n');
+    assert.equal((await outputOf(engine, 'echo all the same', { cgroup }, bounds)).text, 'all the same\n');
   });
 
   test(`a cgroup that cannot be entered is told, and the program runs all the same (${way} way)`, {
@@ -107,8 +103,8 @@ for (const way of WAYS) {
       ['/nonexistent/cgroup', /^cgroup ENOENT$/],
       ['/tmp', /^cgroup (EBADF|ENOENT|EINVAL)$/],
     ] as const) {
-      const bounds = boundsWith({ cgroup });
-      assert.equal((await outputOf(openEngine(way), 'echo runs', { bounds })).text, 'runs\n');
+      const bounds = recordingBounds();
+      assert.equal((await outputOf(openEngine(way), 'echo runs', { cgroup }, bounds)).text, 'runs\n');
       assert.equal(bounds.failures.length, 1);
       assert.match(bounds.failures[0] ?? '', failure);
     }
@@ -129,17 +125,18 @@ for (const way of WAYS) {
 }
 
 test('a limit that only root may set beyond the own one is told when it cannot be', { skip }, async () => {
-  const bounds = boundsWith({ nice: -7 });
+  const bounds = recordingBounds();
   const user = PLUGIN_USER;
-  const { text } = await outputOf(openEngine('best'), 'exec nice', { bounds, user });
+  const { text } = await outputOf(openEngine('best'), 'exec nice', { nice: -7, user }, bounds);
   // Root may; everybody else hears that he may not.
   assert.ok(text === '-7\n' || bounds.failures.length === 1, `${text} ${bounds.failures.join()}`);
 });
 
 test('of a limit beyond what the agent may give, the soft bound is kept', { skip }, async () => {
   // More open files than that no kernel gives anybody.
-  const bounds = boundsWith({ limits: [{ resource: 'openFiles', soft: 50, hard: 4_000_000_000 }] });
-  const { text } = await outputOf(openEngine('best'), 'ulimit -Sn; ulimit -Hn', { bounds });
+  const limits: Program['limits'] = [{ resource: 'openFiles', soft: 50, hard: 4_000_000_000 }];
+  const bounds = recordingBounds();
+  const { text } = await outputOf(openEngine('best'), 'ulimit -Sn; ulimit -Hn', { limits }, bounds);
   const [soft, hard] = text.trim().split('\n').map(Number);
   assert.equal(soft, 50);
   assert.ok(hard !== undefined && hard > 50 && hard < 4_000_000_000, text);

@@ -8,6 +8,7 @@ import { LauncherEngine } from '../../src/workers/runner/launcher-engine.js';
 import { PosixSpawnEngine } from '../../src/workers/runner/posix-spawn-engine.js';
 import type { ProcessEngine, ProcessExit, StartedProcess } from '../../src/workers/runner/started-process.js';
 import { NO_LAUNCHER } from '../support/launcher.js';
+import { programOf } from '../support/program.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const { library } = cLibrary();
@@ -23,7 +24,7 @@ const RUNS = 3000;
 const AT_ONCE = 16;
 
 async function start(engine: ProcessEngine, file: string, ...args: readonly string[]) {
-  return engine.start({ file, args, folder: '/', environment: { PATH: '/usr/bin:/bin' }, user: undefined });
+  return engine.start({ program: programOf({ file, args }) });
 }
 
 async function started(engine: ProcessEngine, script: string): Promise<StartedProcess> {

@@ -6,8 +6,8 @@ import type { GoOutputSettings, OutputSettings, SpoolSettings } from '../../src/
 import type { GoPluginStatus } from '../../src/shared/output-status.js';
 import {
   encodeMetrics,
-  encodePoint,
   type FieldValue,
+  PointForm,
   type PointsDocument,
 } from '../../src/shared/points-document.js';
 import type { OutputFeed } from '../../src/workers/publisher/feeds/output-feed.js';
@@ -91,8 +91,8 @@ export class GoFeeds {
   /** The point that says how a run of a plugin went. */
   takeRun(): void {
     const fields = { value: 0, duration: 12.5, points: 3 };
-    const point = { measurement: 'plugin.load', timestamp: 1_700_000_000, tags: { status: 'ok' }, fields };
-    this.#takeDocument(encodePoint(point, 'web.shop', 'db1'), 'web.shop');
+    const form = new PointForm({ database: 'web.shop', host: 'db1' }, 'plugin.load', {});
+    this.#takeDocument(form.encode(1_700_000_000, fields, ['status', 'ok']), 'web.shop');
   }
 
   #takeDocument({ text, points }: PointsDocument, namespace: string): void {

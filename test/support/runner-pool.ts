@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -197,8 +198,10 @@ async function runInShift(pool: Piscina<RunnerTask, RunnerResult>, run: RunTask)
   say({ type: 'runs', forgotten: [], plans: [], runs: [run] });
   await pool.run({ type: 'shift', port: port2 }, { transferList: [port2] });
   const end = ended[0]?.ended[0];
-  if (end !== undefined && 'outcome' in end) return end.outcome;
-  throw new Error(`a run could not be done: ${end?.problem ?? 'its end was not told'}`);
+  if (end === undefined) throw new Error('the end of a run was not told');
+  if ('problem' in end) throw new Error(`a run could not be done: ${end.problem}`);
+  assert.ok('stdoutEnd' in end.outcome, 'somebody waits for it');
+  return end.outcome;
 }
 
 function takeFrom(reader: LaneReader): SentRecord[] {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeMulti, ExtData, encode } from '@msgpack/msgpack';
-import { encodeMetrics, encodePoint, type FieldValue } from '../../src/shared/points-document.js';
+import { encodeMetrics, type FieldValue, PointForm } from '../../src/shared/points-document.js';
 import { EventEncoder } from '../../src/workers/output-host/event-encoder.js';
 import type { EventForm } from '../../src/workers/output-host/event-form.js';
 import { pseudoRandom } from '../support/ring-traffic.js';
@@ -126,15 +126,9 @@ test('events are byte for byte what the msgpack library makes of the points, wha
         ]),
       ),
     }));
-    const run = encodePoint(
-      {
-        measurement: 'plugin.load',
-        timestamp: 1_700_000_000,
-        tags: { repo: 'x' },
-        fields: { value: 0, duration: 1.5, points: 3 },
-      },
-      NAMESPACE,
-      'db1',
+    const run = new PointForm({ database: NAMESPACE, host: 'db1' }, 'plugin.load', { repo: 'x' }).encode(
+      1_700_000_000,
+      { value: 0, duration: 1.5, points: 3 },
     );
     const documents = [
       document(metrics),

@@ -53,16 +53,18 @@ test('a run that is not on schedule goes as it is', () => {
   assert.deepEqual(send(new GivenPlans(), run), { type: 'runs', forgotten: [], plans: [], runs: [run] });
 });
 
-test('a worker makes of plan and run what the supervisor would have sent whole', () => {
-  const known = new KnownPlans();
+test('a worker does a run as its plan says, which it has heard of before or with it', () => {
+  const known = new KnownPlans((spec) => ({ spec }));
   const disk = plan('disk', ['-v']);
   known.learn({ forgotten: [], plans: [disk] });
   const order = { plan: 'disk', runId: 5, dueAtMs: 77 };
-  assert.deepEqual(known.taskOf(order), { ...disk.task, runId: 5, dueAtMs: 77 });
+  const prepared = known.preparedFor(order);
+  assert.equal(prepared.spec, disk.task);
+  assert.equal(known.preparedFor({ ...order, runId: 6 }), prepared, 'prepared once');
   const whole = runTask({ folder: '/' });
-  assert.equal(known.taskOf(whole), whole);
+  assert.equal(known.preparedFor(whole).spec, whole);
   known.learn({ forgotten: ['disk'], plans: [plan('disk', ['-q'])] });
-  assert.deepEqual(known.taskOf(order).parameters, ['-q']);
+  assert.deepEqual(known.preparedFor(order).spec.parameters, ['-q']);
   known.learn({ forgotten: ['disk'], plans: [] });
-  assert.throws(() => known.taskOf(order), /was not told how disk is run/);
+  assert.throws(() => known.preparedFor(order), /was not told how disk is run/);
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { encodeMetrics, encodePoint } from '../../src/shared/points-document.js';
+import { encodeMetrics, PointForm } from '../../src/shared/points-document.js';
 import { LineProtocol } from '../../src/workers/publisher/outputs/influxdb-line-protocol.js';
 
 const VERSIONS = [1, 2, 3] as const;
@@ -44,13 +44,9 @@ test('the documents of the agent become a line a point, in their order', () => {
 });
 
 test('a run metric has all its fields in one line', () => {
-  const point = {
-    measurement: 'plugin.cpu',
-    timestamp: 1_700_000_000,
-    tags: { repo: 'https://x/y.git', status: 'ok' },
-    fields: { value: 0, duration: 12.5, points: 3 },
-  };
-  const { text } = encodePoint(point, 'd', 'h');
+  const form = new PointForm({ database: 'd', host: 'h' }, 'plugin.cpu', { repo: 'https://x/y.git' });
+  const fields = { value: 0, duration: 12.5, points: 3 };
+  const { text } = form.encode(1_700_000_000, fields, ['status', 'ok']);
   assert.deepEqual(
     new LineProtocol({ version: 1, namespaceTag: 'ns' }).linesOf(Buffer.from(text), 'web').lines,
     ['plugin.cpu,ns=web,host=h,repo=https://x/y.git,status=ok value=0,duration=12.5,points=3 1700000000'],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { encodeMetrics, encodePoint, type PointsDocument } from '../../src/shared/points-document.js';
+import { encodeMetrics, PointForm, type PointsDocument } from '../../src/shared/points-document.js';
 
 const NOW = 1_750_000_000;
 const SETTINGS = {
@@ -134,20 +134,24 @@ test('an empty list makes no document', () => {
   assert.deepEqual(encodeMetrics([], SETTINGS, NOW), { documents: [], points: 0, bad: [], badCount: 0 });
 });
 
-test('a point of the agent has all its fields, and its host unless it brings one', () => {
+test('a point of the agent has all its fields, and its host', () => {
   const point = {
     measurement: 'plugin.cpu',
     timestamp: NOW,
-    tags: { repo: 'https://x/y z', status: 'ok', none: '' },
+    tags: { host: 'h', repo: 'https://x/y-z', status: 'ok' },
     fields: { value: 0, duration: 12.5, note: 'a"b' },
   };
-  const document = encodePoint(point, 'web', 'h');
+  const form = new PointForm({ database: 'web', host: 'h' }, 'plugin.cpu', {
+    repo: 'https://x/y z',
+    none: '',
+  });
+  const document = form.encode(NOW, point.fields, ['status', 'ok']);
   assert.deepEqual([document.points, document.bytes], [1, Buffer.byteLength(document.text)]);
   assert.deepEqual(JSON.parse(document.text), {
     database: 'web',
     retentionPolicy: 'default',
     precision: 's',
-    points: [{ ...point, tags: { host: 'h', repo: 'https://x/y-z', status: 'ok' } }],
+    points: [point],
   });
 });
 

@@ -13,6 +13,7 @@ export class Poller {
   readonly #descriptor: number;
   readonly #event: DataView;
   readonly #events: DataView;
+  #watched = 0;
 
   /** @throws CodedError `EMFILE` and the like */
   constructor(library: CLibrary) {
@@ -33,16 +34,19 @@ export class Poller {
   add(descriptor: number, key: number): boolean {
     this.#event.setUint32(0, EPOLL.readable, true);
     this.#event.setUint32(this.#library.abi.epollEvent.dataAt, key, true);
-    return this.#control(EPOLL.add, descriptor) === 0;
+    const isWatched = this.#control(EPOLL.add, descriptor) === 0;
+    if (isWatched) this.#watched += 1;
+    return isWatched;
   }
 
   /** To be called before the descriptor is closed: a copy of it that another process holds would keep it here. */
   remove(descriptor: number): void {
-    this.#control(EPOLL.remove, descriptor);
+    if (this.#control(EPOLL.remove, descriptor) === 0) this.#watched -= 1;
   }
 
   /** The keys of those that can be read now, or are at their end; never waits. Others may follow at once. */
   ready(): number[] {
+    if (this.#watched === 0) return [];
     const { bytes, dataAt } = this.#library.abi.epollEvent;
     const count = this.#library.functions.epoll_wait(this.#descriptor, bytesOf(this.#events), EVENTS_MAX, 0);
     return Array.from({ length: Math.max(0, count) }, (_, index) =>

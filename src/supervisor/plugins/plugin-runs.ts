@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError, reasonOf } from '../../shared/coded-error.js';
 import { counted } from '../../shared/counted.js';
 import type { Log } from '../../shared/log.js';
-import type { RunOutcome } from '../../shared/messages.js';
+import type { RunOutcome, RunSummary } from '../../shared/messages.js';
 import { type StreamControl, wantEnd } from '../../shared/stream-control.js';
 import { isOverWithin } from '../../shared/within.js';
 import type { HeldVersion } from '../plugin-store/held-version.js';
@@ -136,7 +136,7 @@ export class PluginRuns {
     if (this.#current.has(plugin.key)) this.#skip(plugin, 'still waits for a place and is called for');
     const run = this.#occupy(plugin, 'call', { timeoutMs, parameters });
     const outcome = await this.#run(run);
-    if (outcome) return outcome;
+    if (outcome !== undefined && 'stdoutEnd' in outcome) return outcome;
     const problem =
       this.#store.problemOf(plugin.definition) ?? 'it is still being fetched, try again in a moment';
     throw new CodedError('plugin-store', `${plugin.key} cannot be run: ${problem}`);
@@ -146,7 +146,7 @@ export class PluginRuns {
    * Runs a plugin until it ends by itself or is cancelled; that has no bound, and takes no turn. Undefined when nothing
    * was run, as its files are not there yet or an earlier run of it is still under way.
    */
-  async runStream(plugin: ManagedPlugin, stream: StreamControl): Promise<RunOutcome | undefined> {
+  async runStream(plugin: ManagedPlugin, stream: StreamControl): Promise<RunSummary | undefined> {
     if (this.#isStopping || this.isRunning(plugin)) return undefined;
     return this.#run(this.#occupy(plugin, 'stream', { stream }));
   }
@@ -232,7 +232,7 @@ export class PluginRuns {
     if (!isOver()) this.#pool.signalRun(run.id, 'SIGKILL');
   }
 
-  #run(run: Run): Promise<RunOutcome | undefined> {
+  #run(run: Run): Promise<RunSummary | RunOutcome | undefined> {
     return new Promise((resolve) => this.#begin(run, resolve));
   }
 
@@ -240,7 +240,7 @@ export class PluginRuns {
    * Begins the plugin's current run. `over` hears what came of it, by then it is not the current one any more;
    * undefined: nothing was run, as the plugin's files are not there; the store is fetching them.
    */
-  #begin(run: Run, over: (outcome: RunOutcome | undefined) => void): void {
+  #begin(run: Run, over: (outcome: RunSummary | RunOutcome | undefined) => void): void {
     const { key, definition } = run.plugin;
     run.state = 'running';
     // Somebody waits for what comes of it, or it comes seldom.
@@ -258,14 +258,14 @@ export class PluginRuns {
     });
   }
 
-  #close(run: Run, held: HeldVersion, outcome: RunOutcome): void {
+  #close(run: Run, held: HeldVersion, outcome: RunSummary): void {
     const { plugin } = run;
     try {
+      this.#leave(run);
+      held.release();
       this.#note(plugin, outcome);
       // Its files may be gone.
       if (outcome.status === 'spawn') this.#store.lookAgain(plugin.definition);
-      this.#leave(run);
-      held.release();
     } catch (thrown) {
       this.#logFailure(plugin, thrown);
     }
@@ -286,7 +286,7 @@ export class PluginRuns {
     });
   }
 
-  #note(plugin: ManagedPlugin, outcome: RunOutcome): void {
+  #note(plugin: ManagedPlugin, outcome: RunSummary): void {
     plugin.runs += 1;
     if (outcome.status === 'ok') this.counts.ok += 1;
     else this.counts.failed += 1;

@@ -1,8 +1,8 @@
 import { reasonOf } from '../../shared/coded-error.js';
 import type { Log } from '../../shared/log.js';
-import type { RunOutcome } from '../../shared/messages.js';
+import type { RunOutcome, RunSummary } from '../../shared/messages.js';
 import type { LaneWriter } from '../../shared/ring/lane-writer.js';
-import { notStarted, runMetric } from '../../shared/run-metric.js';
+import { notStarted, RunMetrics } from '../../shared/run-metric.js';
 import type { PluginCgroups } from '../cgroups/plugin-cgroups.js';
 import type { HeldVersion } from '../plugin-store/held-version.js';
 import type { PoolRun } from './given-plans.js';
@@ -39,7 +39,7 @@ export class RunStart {
   }
 
   /** Begins a run. `over` hears once how it ended, also when it could not begin; it must not throw. */
-  start(run: Run, held: HeldVersion, over: (outcome: RunOutcome) => void): void {
+  start(run: Run, held: HeldVersion, over: (outcome: RunSummary | RunOutcome) => void): void {
     const runAs = this.#parts.runAs();
     if ('problem' in runAs) {
       over(this.#notStarted(run, runAs.problem));
@@ -87,10 +87,8 @@ export class RunStart {
     const problem = `plugin ${name} could not be run: ${reason}`;
     log.warn(fields, problem);
     const outcome = notStarted(NOT_EXECUTED, problem, durationMs);
-    const document = runMetric({ pluginName: name, repo, trigger }, outcome, {
-      database: settings.databasePrefix + namespace,
-      host: settings.host,
-    });
+    const place = { database: settings.databasePrefix + namespace, host: settings.host };
+    const document = new RunMetrics({ pluginName: name, repo, trigger }, place).metricOf(outcome);
     const position = lane.tryWrite({ namespace, document, awaited: false });
     if (position === undefined) log.warn(fields, `no room in the ring for the run metric of ${plugin.key}`);
     return outcome;

@@ -13,7 +13,6 @@ import type {
   RunnerResult,
   RunnerSetup,
   RunnerTask,
-  RunOutcome,
 } from '../../shared/messages.js';
 import { takeLeftDescriptors } from '../../shared/native/descriptor-ledger.js';
 import { signalGroup } from '../../shared/process-group.js';
@@ -106,16 +105,6 @@ export class RunnerPool {
   /** Begins a run; `over` hears when it has ended, or why it came to nothing: its worker died, or could not do it. */
   begin(run: PoolRun, over: RunOver): void {
     this.#shifts.begin(run, over);
-  }
-
-  /** @throws when the worker dies under it, or could not do it */
-  run(run: PoolRun): Promise<RunOutcome> {
-    return new Promise((resolve, reject) => {
-      this.begin(run, (end) => {
-        if ('outcome' in end) resolve(end.outcome);
-        else reject(new Error(end.problem));
-      });
-    });
   }
 
   /** The plugin with this key has no run under way, and there will be no other one of its plan. */

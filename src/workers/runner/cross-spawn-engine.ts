@@ -18,18 +18,19 @@ import { endStrays, outputNames, realFolder } from './stray-processes.js';
 export const crossSpawnEngine: ProcessEngine = { name: 'cross-spawn', start };
 
 async function start(request: ProcessRequest): Promise<ProcessStart> {
+  const { program } = request;
   // The C library's exec, which Node.js uses, hands a file that the kernel does not understand to a shell.
-  const problem = programProblem(request.file, request.folder);
+  const problem = programProblem(program.file, program.folder);
   if (problem !== undefined) return { type: 'failed', ...problem, isShortage: false };
   try {
     const startedAt = performance.now();
-    const child = spawn(request.file, [...request.args], {
-      cwd: request.folder,
+    const child = spawn(program.file, [...program.args], {
+      cwd: program.folder,
       // Node adds its own NODE_V8_COVERAGE to any environment that does not name it.
-      env: { NODE_V8_COVERAGE: undefined, ...request.environment },
+      env: { NODE_V8_COVERAGE: undefined, ...program.environment },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
-      ...(request.user && { uid: request.user.uid, gid: request.user.gid }),
+      ...(program.user && { uid: program.user.uid, gid: program.user.gid }),
     });
     if (child.pid !== undefined) {
       request.launched?.(child.pid);
@@ -37,9 +38,9 @@ async function start(request: ProcessRequest): Promise<ProcessStart> {
       return { type: 'started', process: startedProcess(child, child.pid, request, startedAt) };
     }
     const [error] = await once(child, 'error');
-    return { type: 'failed', ...startProblem(error, request) };
+    return { type: 'failed', ...startProblem(error, program) };
   } catch (error) {
-    return { type: 'failed', ...startProblem(error, request) };
+    return { type: 'failed', ...startProblem(error, program) };
   }
 }
 
@@ -51,25 +52,31 @@ function startedProcess(
 ): StartedProcess {
   const { stdout, stderr } = child;
   if (stdout === null || stderr === null) throw new Error(`process ${pid} has no output to read`);
-  const { environment, user } = request;
+  const { folder, environment, user } = request.program;
   const outputs = outputNames(pid);
-  const folder = realFolder(request.folder);
-  let isGone = false;
+  const runFolder = realFolder(folder);
+  let exit: ProcessExit | undefined;
   const killGroup = (signal: NodeJS.Signals): void => {
-    if (!isGone) signalGroup(pid, signal);
+    if (exit === undefined) signalGroup(pid, signal);
   };
   const exited = new Promise<ProcessExit>((resolve) => {
     child.once('exit', (code, signal) => {
       // At once: the number of an empty group may be given to somebody else later.
       killGroup('SIGKILL');
-      isGone = true;
-      resolve({ code: code ?? undefined, signal: signal ?? undefined, usage: undefined });
+      exit = { code: code ?? undefined, signal: signal ?? undefined, usage: undefined };
+      resolve(exit);
     });
   });
   return {
     pid,
     startedAt,
+    get exit() {
+      return exit;
+    },
     exited,
+    get areOutputsOver() {
+      return stdout.closed && stderr.closed;
+    },
     outputsEnded: Promise.all([closed(stdout), closed(stderr)]).then(() => undefined),
     listen: (listener) => {
       stdout.on('data', (chunk: Buffer) => listener.stdout(chunk));
@@ -86,7 +93,8 @@ function startedProcess(
       killGroup(signal);
       if (signal === 'SIGKILL') request.bounds?.kill();
     },
-    endStrays: () => endStrays({ outputs, folder, environment, uid: user?.uid ?? process.getuid?.() ?? 0 }),
+    endStrays: () =>
+      endStrays({ outputs, folder: runFolder, environment, uid: user?.uid ?? process.getuid?.() ?? 0 }),
   };
 }
 

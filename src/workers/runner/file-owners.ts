@@ -9,11 +9,12 @@ export interface FileOwner {
 }
 
 /**
- * Looks whose files are. The first is not followed if it is a link, the others are.
+ * Looks whose files are. The same list again should be the same object.
+ * @param notFollowed so many in front are not followed where they are links; the others are
  * @throws an error with the system's code at the first that cannot be looked at
  */
-export type OwnersOf = (paths: readonly string[]) => readonly FileOwner[];
+export type OwnersOf = (paths: readonly string[], notFollowed: number) => readonly FileOwner[];
 
 /** With what Node.js brings. */
-export const ownersOf: OwnersOf = (paths) =>
-  paths.map((path, index) => (index === 0 ? lstatSync(path) : statSync(path)));
+export const ownersOf: OwnersOf = (paths, notFollowed) =>
+  paths.map((path, index) => (index < notFollowed ? lstatSync(path) : statSync(path)));

@@ -32,17 +32,17 @@ export class LauncherEngine implements ProcessEngine {
     this.#watch = new ChildWatch(library);
   }
 
-  readonly owners: OwnersOf = (paths) => this.#launcher.owners(paths);
+  readonly owners: OwnersOf = (paths, notFollowed) => this.#launcher.owners(paths, notFollowed);
 
   async start(request: ProcessRequest, attempt = 1): Promise<ProcessStart> {
     const startedAt = performance.now();
     try {
-      const { process, stdout, stderr } = this.#launch(request);
+      const { process, stdout, stderr } = this.#launcher.launch(request.program);
       this.#library.ledger?.opened(stdout);
       this.#library.ledger?.opened(stderr);
       request.launched?.(process.pid);
       const child = this.#watch.add(process, [stdout, stderr]);
-      const { failure, cgroupError, limitsError } = await child.begun;
+      const { failure, cgroupError, limitsError } = await child.begun();
       if (failure !== undefined) {
         child.closeOutputs();
         // The kernel may do that to whatever is born in its cgroup.
@@ -58,20 +58,7 @@ export class LauncherEngine implements ProcessEngine {
         await sleep(BUSY_WAIT_MS);
         return this.start(request, attempt + 1);
       }
-      return { type: 'failed', ...startProblem(error, request) };
+      return { type: 'failed', ...startProblem(error, request.program) };
     }
-  }
-
-  #launch({ file, args, folder, environment, user, bounds }: ProcessRequest) {
-    return this.#launcher.launch({
-      file,
-      args: [file, ...args],
-      folder,
-      environment: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
-      user,
-      limits: bounds?.limits ?? [],
-      nice: bounds?.nice ?? 0,
-      cgroup: bounds?.cgroup,
-    });
   }
 }

@@ -1,39 +1,32 @@
-import { join } from 'node:path';
 import { forgetChild, noteChild } from '../../shared/child-table.js';
 import type { Log } from '../../shared/log.js';
-import { pluginMetricPrefix } from '../../shared/measurement.js';
-import { PLUGIN_FILE, type RunnerSetup, type RunOutcome, type RunTask } from '../../shared/messages.js';
+import type { RunOutcome, RunSpec } from '../../shared/messages.js';
 import { isTimeToLog } from '../../shared/notice-times.js';
-import type { DocumentSettings, PointsDocument } from '../../shared/points-document.js';
-import type { LaneWriter } from '../../shared/ring/lane-writer.js';
-import { notStarted, runMetric } from '../../shared/run-metric.js';
+import type { PointsDocument } from '../../shared/points-document.js';
+import { notStarted } from '../../shared/run-metric.js';
 import type { StreamControl } from '../../shared/stream-control.js';
-import type { FileHashes } from './file-hashes.js';
-import type { OwnersOf } from './file-owners.js';
 import { type LimitedEnd, limitSentence } from './limits/limit-sentence.js';
-import type { ProcessLimits } from './limits/process-limits.js';
-import { type BoundsEnd, boundsOf, type RunBounds } from './limits/run-bounds.js';
+import { type BoundsEnd, RunBounds } from './limits/run-bounds.js';
 import { startPatiently } from './patient-start.js';
+import { areFilesFine, filesProblem } from './plugin-files.js';
 import { type PluginOutput, readPluginOutput } from './plugin-output.js';
-import { stateFolderProblem } from './plugin-state.js';
 import { followStream } from './plugin-stream.js';
-import { trustProblem } from './plugin-trust.js';
+import type { PreparedTask } from './prepared-task.js';
+import { endOfText } from './process-output.js';
 import { followProcess, type ProcessEnd } from './process-run.js';
 import { badMetricsSentence, type RunVerdict, verdictOf } from './run-verdict.js';
-import type { ProcessEngine, StartedProcess } from './started-process.js';
+import type { Runner } from './runner.js';
+import type { StartedProcess } from './started-process.js';
 
-/** What the runs of a worker share. */
-export interface Runner {
-  readonly setup: RunnerSetup;
-  /** The worker's lane of the ring; its number is also the worker's row of the child table. */
-  readonly lane: LaneWriter;
-  /** How it starts plugins. */
-  readonly engine: ProcessEngine;
-  readonly log: Log;
-  readonly hashes: FileHashes;
-  /** Tells whose files are. */
-  readonly look: OwnersOf;
-  readonly limits: ProcessLimits;
+/** One run of a plugin. */
+export interface OrderedRun {
+  readonly task: PreparedTask;
+  /** Names it in the child table. */
+  readonly runId: number;
+  /** When it should have begun, in unix ms; undefined when nobody planned it. */
+  readonly dueAtMs: number | undefined;
+  /** Somebody waits for what comes of it, and may want to see what it printed. */
+  readonly isAwaited: boolean;
 }
 
 /** Thousands of streams may each be in the middle of a line. */
@@ -43,59 +36,55 @@ const STREAM_LINE_BYTES_MAX = 1024 * 1024;
 const NOT_EXECUTED = 126;
 
 /** Runs a plugin once. When this resolves, its points and the point about the run are in the ring. */
-export async function runPlugin(task: RunTask, runner: Runner): Promise<RunOutcome> {
-  const outcome = await outcomeOf(task, runner);
-  const { setup } = runner;
-  const metric = runMetric(task, outcome, { database: databaseOf(task, setup), host: setup.host });
-  await writeDocument(task, metric, runner);
-  logRun(task, outcome, runner.log);
+export async function runPlugin(run: OrderedRun, runner: Runner): Promise<RunOutcome> {
+  const { spec, files, metrics } = run.task;
+  const problem = areFilesFine(spec, files, runner.look) ? undefined : await refusal(spec, runner);
+  const outcome =
+    problem === undefined ? await startAndFollow(run, runner) : notStarted(NOT_EXECUTED, problem);
+  await writeDocument(spec, metrics.metricOf(outcome), runner);
+  logRun(spec, outcome, runner.log);
   return outcome;
 }
 
-async function outcomeOf(task: RunTask, runner: Runner): Promise<RunOutcome> {
-  const plugin = `plugin ${task.pluginName}`;
-  const distrust = await trustProblem(task, runner.hashes, runner.look);
-  if (distrust !== undefined) return notStarted(NOT_EXECUTED, `${plugin} is not run: ${distrust}`);
-  const stateProblem = stateFolderProblem(task.stateFolder, task.user, runner.look);
-  if (stateProblem !== undefined) return notStarted(NOT_EXECUTED, `${plugin} is not run: ${stateProblem}`);
-  return startAndFollow(task, runner);
+/** Why a plugin must not be run; undefined when it may. */
+async function refusal(spec: RunSpec, { look, hashes }: Runner): Promise<string | undefined> {
+  const problem = await filesProblem(spec, hashes, look);
+  return problem && `plugin ${spec.pluginName} is not run: ${problem}`;
 }
 
-async function startAndFollow(task: RunTask, runner: Runner): Promise<RunOutcome> {
-  const bounds = boundsOf(task, runner.limits, runner.log);
-  const note = new ChildNote(task.runId, runner);
+async function startAndFollow(run: OrderedRun, runner: Runner): Promise<RunOutcome> {
+  const { spec, program } = run.task;
+  const bounds = new RunBounds(spec, program, runner.limits, runner.log);
+  const note = new ChildNote(run.runId, runner);
   let latenessMs: number | undefined;
   const request = {
-    file: join(task.folder, PLUGIN_FILE),
-    args: task.parameters,
-    folder: task.folder,
-    environment: task.environment,
-    user: task.user,
+    program,
     bounds,
     launched: (pid: number) => {
       note.set(pid);
-      latenessMs = latenessOf(task);
+      latenessMs = latenessOf(run);
     },
   };
-  const { start, waitedMs } = await startPatiently(runner.engine, request, task.timeoutMs, (problem) =>
+  const { start, waitedMs } = await startPatiently(runner.engine, request, spec.timeoutMs, (problem) =>
     logShortage(problem, runner),
   );
   if (start.type === 'failed') {
     note.clear();
-    const problem = couldNotBeStarted(task, start.problem);
-    return { ...notStarted(start.value, problem, Math.round(waitedMs)), latenessMs: latenessOf(task) };
+    const problem = couldNotBeStarted(spec, start.problem);
+    return { ...notStarted(start.value, problem, Math.round(waitedMs)), latenessMs: latenessOf(run) };
   }
   const { process } = start;
-  void process.exited.then(() => note.clear());
-  return followPlugin(task, { process, bounds, waitedMs, latenessMs }, runner);
+  if (process.exit !== undefined) note.clear();
+  else void process.exited.then(() => note.clear());
+  return followPlugin(run, { process, bounds, waitedMs, latenessMs }, runner);
 }
 
 /** Undefined for a run that nobody planned. */
-function latenessOf({ dueAtMs }: RunTask): number | undefined {
+function latenessOf({ dueAtMs }: OrderedRun): number | undefined {
   return dueAtMs === undefined ? undefined : Math.max(0, Math.round(Date.now() - dueAtMs));
 }
 
-function couldNotBeStarted({ pluginName }: RunTask, problem: string): string {
+function couldNotBeStarted({ pluginName }: RunSpec, problem: string): string {
   return `plugin ${pluginName} could not be started: ${problem}`;
 }
 
@@ -113,24 +102,25 @@ interface BoundProcess {
 }
 
 async function followPlugin(
-  task: RunTask,
-  { process, bounds, waitedMs, latenessMs }: BoundProcess,
+  { task, isAwaited }: OrderedRun,
+  bound: BoundProcess,
   runner: Runner,
 ): Promise<RunOutcome> {
-  if (task.stream !== undefined) return followStreamWithin(process, bounds, task, task.stream, runner);
-  const { graceMs, maxOutputBytes } = task;
-  const end = await followProcess(process, { graceMs, maxOutputBytes, timeoutMs: task.timeoutMs - waitedMs });
+  const { spec, documents } = task;
+  const { process, bounds, waitedMs, latenessMs } = bound;
+  if (spec.stream !== undefined) return followStreamWithin(bound, task, spec.stream, runner);
+  const { graceMs, maxOutputBytes } = spec;
+  const end = await followProcess(process, { graceMs, maxOutputBytes, timeoutMs: spec.timeoutMs - waitedMs });
   const boundsEnd = bounds.end(process.pid, end.exit);
   const exitCode = end.endedBy === 'itself' ? end.exit?.code : undefined;
-  const output = readPluginOutput({ stdout: end.stdout, exitCode }, task, documentSettings(task, runner));
-  for (const document of output.metrics.documents) await writeDocument(task, document, runner);
-  const verdict = verdictOf(task, end, output, boundsEnd);
-  logSideEffects(task, end, boundsEnd, output, verdict, runner.log);
-  const { status, value, problem } = verdict;
+  const output = readPluginOutput({ stdout: end.stdout, exitCode }, spec, documents);
+  for (const document of output.metrics.documents) await writeDocument(spec, document, runner);
+  const verdict = verdictOf(spec, end, output, boundsEnd);
+  logSideEffects(spec, end, boundsEnd, output, verdict, runner.log);
   return {
-    status,
-    value,
-    problem,
+    status: verdict.status,
+    value: verdict.value,
+    problem: verdict.problem,
     exitCode,
     signal: end.exit?.signal,
     durationMs: end.durationMs,
@@ -138,23 +128,28 @@ async function followPlugin(
     usage: end.exit?.usage,
     points: output.metrics.points,
     badMetrics: output.metrics.badCount,
-    stdoutEnd: end.stdoutEnd,
+    stdoutEnd: isAwaited ? endOfText(end.stdout) : '',
     stderrEnd: end.stderrEnd,
   };
 }
 
 async function followStreamWithin(
-  process: StartedProcess,
-  bounds: RunBounds,
-  task: RunTask,
+  { process, bounds }: BoundProcess,
+  { spec, documents }: PreparedTask,
   control: StreamControl,
-  runner: Runner,
+  { lane, log }: Runner,
 ): Promise<RunOutcome> {
-  const { lane, log } = runner;
-  const settings = documentSettings(task, runner);
-  const maxLineBytes = Math.min(task.maxOutputBytes, STREAM_LINE_BYTES_MAX);
-  const explainEnd = (end: LimitedEnd) => limitSentence(end, task, bounds.end(process.pid, end.exit));
-  return followStream(process, { ...task, control, maxLineBytes, settings, lane, log, explainEnd });
+  const maxLineBytes = Math.min(spec.maxOutputBytes, STREAM_LINE_BYTES_MAX);
+  const explainEnd = (end: LimitedEnd) => limitSentence(end, spec, bounds.end(process.pid, end.exit));
+  return followStream(process, {
+    ...spec,
+    control,
+    maxLineBytes,
+    settings: documents,
+    lane,
+    log,
+    explainEnd,
+  });
 }
 
 /** Lets the supervisor find the process of a run for as long as it lives, should this thread die. */
@@ -181,25 +176,17 @@ class ChildNote {
   }
 }
 
-function documentSettings(task: RunTask, { setup, lane }: Runner): DocumentSettings {
-  return {
-    database: databaseOf(task, setup),
-    measurementPrefix: pluginMetricPrefix(task.pluginName),
-    host: setup.host,
-    maxBytes: Math.min(setup.maxDocumentBytes, lane.maxDocumentBytes),
-  };
+/** Waits for room as long as it takes: points of a run that took place are not dropped. Mostly there is some. */
+function writeDocument(
+  { namespace }: RunSpec,
+  document: PointsDocument,
+  { lane }: Runner,
+): Promise<unknown> | undefined {
+  const record = { namespace, document, awaited: false };
+  return lane.tryWrite(record) === undefined ? lane.write(record, () => false) : undefined;
 }
 
-function databaseOf(task: RunTask, setup: RunnerSetup): string {
-  return setup.databasePrefix + task.namespace;
-}
-
-/** Waits for room as long as it takes: points of a run that took place are not dropped. */
-async function writeDocument(task: RunTask, document: PointsDocument, { lane }: Runner): Promise<void> {
-  await lane.write({ namespace: task.namespace, document, awaited: false }, () => false);
-}
-
-function logRun(task: RunTask, outcome: RunOutcome, log: Log): void {
+function logRun(task: RunSpec, outcome: RunOutcome, log: Log): void {
   const { status, value, durationMs, points, problem, stderrEnd } = outcome;
   const fields = {
     plugin: task.pluginName,
@@ -216,7 +203,7 @@ function logRun(task: RunTask, outcome: RunOutcome, log: Log): void {
 
 /** Says what the verdict does not: metrics left out of a run that failed for another reason, processes ended. */
 function logSideEffects(
-  task: RunTask,
+  task: RunSpec,
   end: ProcessEnd,
   bounds: BoundsEnd,
   output: PluginOutput,

@@ -14,6 +14,7 @@ import type { FileOwner, OwnersOf } from './file-owners.js';
 
 const MODE = 0o700;
 const MODE_BITS = 0o7777;
+const OWN_UID = process.geteuid?.() ?? 0;
 
 /**
  * Sees to it that a plugin has its state folder, which only its user can enter. It costs one look when all is well.
@@ -26,15 +27,13 @@ export function stateFolderProblem(
   user: PluginUser | undefined,
   look: OwnersOf,
 ): string | undefined {
-  const uid = user?.uid ?? process.geteuid?.() ?? 0;
-  const gid = user?.gid ?? process.getegid?.() ?? 0;
   try {
     const found = ownerOf(folder, look);
     if (found === undefined) mkdirSync(folder, MODE);
-    else if ((found.mode & constants.S_IFMT) !== constants.S_IFDIR) {
+    else if (!isFolder(found)) {
       return `its state folder ${folder} is no folder; move it away`;
-    } else if (found.uid === uid && (found.mode & MODE_BITS) === MODE) return undefined;
-    takeOver(folder, uid, gid);
+    } else if (isItsOwn(found, user)) return undefined;
+    takeOver(folder, user);
     return undefined;
   } catch (error) {
     // Its whole place is gone; the start has the words for that.
@@ -43,16 +42,30 @@ export function stateFolderProblem(
   }
 }
 
+/** Whether a state folder is one, and its user's alone. */
+export function isStateFolder(owner: FileOwner, user: PluginUser | undefined): boolean {
+  return isFolder(owner) && isItsOwn(owner, user);
+}
+
+function isFolder({ mode }: FileOwner): boolean {
+  return (mode & constants.S_IFMT) === constants.S_IFDIR;
+}
+
+function isItsOwn({ uid, mode }: FileOwner, user: PluginUser | undefined): boolean {
+  return uid === (user?.uid ?? OWN_UID) && (mode & MODE_BITS) === MODE;
+}
+
 function ownerOf(folder: string, look: OwnersOf): FileOwner | undefined {
   try {
-    return look([folder])[0];
+    return look([folder], 1)[0];
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
 
-function takeOver(folder: string, uid: number, gid: number): void {
+function takeOver(folder: string, user: PluginUser | undefined): void {
+  const { uid, gid } = user ?? { uid: OWN_UID, gid: process.getegid?.() ?? 0 };
   const descriptor = openFolder(folder);
   try {
     const status = fstatSync(descriptor);

@@ -1,13 +1,13 @@
 import { constants, lstatSync, realpathSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import { codeOf, reasonOf } from '../../shared/coded-error.js';
-import { PLUGIN_FILE, type PluginUser, type RunTask } from '../../shared/messages.js';
+import { PLUGIN_FILE, type PluginUser, type RunSpec } from '../../shared/messages.js';
 import type { PluginTrust } from '../../shared/plugin-trust.js';
 import type { FileHashes } from './file-hashes.js';
 import type { FileOwner, OwnersOf } from './file-owners.js';
 
 /** What of a run is judged. */
-export type JudgedRun = Pick<RunTask, 'folder' | 'trust' | 'user'>;
+export type JudgedRun = Pick<RunSpec, 'folder' | 'trust' | 'user'>;
 
 const WRITABLE_BY_GROUP = 0o020;
 const WRITABLE_BY_ALL = 0o002;
@@ -40,8 +40,8 @@ type Judged = { readonly problem: string } | { readonly path: string };
 
 /** Looks at the file and at every folder up to that of all plugins. */
 function judge(path: string, { folder, trust, user }: JudgedRun, look: OwnersOf): Judged {
-  const way = [path, ...foldersOf(path, trust.storeFolder)];
-  const owners = look(way);
+  const way = wayTo(path, trust.storeFolder);
+  const owners = look(way, 1);
   const [program] = owners;
   if (program !== undefined && isOfKind(program, constants.S_IFLNK)) {
     return judgeLink(path, { folder, trust, user }, look);
@@ -63,6 +63,21 @@ function judgeLink(file: string, run: JudgedRun, look: OwnersOf): Judged {
   }
   // Named by the folder's own name again, so that the way to it is that of the store.
   return judge(join(run.folder, path.slice(root.length)), run, look);
+}
+
+/** A plugin's file and the folders on the way to it, up to that of all plugins. */
+export function wayToPlugin({ folder, trust }: Pick<RunSpec, 'folder' | 'trust'>): readonly string[] {
+  return wayTo(join(folder, PLUGIN_FILE), trust.storeFolder);
+}
+
+/** Whether nothing speaks against a plugin's file, its pin aside, of which `wayToPlugin` is looked at. */
+export function isWayTrusted(owners: readonly FileOwner[]): boolean {
+  const [program] = owners;
+  return program !== undefined && isOfKind(program, constants.S_IFREG) && !owners.some(isTooOpen);
+}
+
+function wayTo(file: string, storeFolder: string): readonly string[] {
+  return [file, ...foldersOf(file, storeFolder)];
 }
 
 /** Those on the way to a file, from its own up to that of all plugins. */

@@ -7,7 +7,7 @@ import { ThreadIdentity } from '../../shared/native/thread-identity.js';
 import { ChildWatch } from './child-watch.js';
 import { PlainProcess } from './owned-process.js';
 import { startProblem } from './start-problem.js';
-import type { ProcessEngine, ProcessRequest, ProcessStart } from './started-process.js';
+import type { ProcessEngine, ProcessRequest, ProcessStart, Program } from './started-process.js';
 import { WatchedProcess } from './watched-process.js';
 
 /**
@@ -39,7 +39,7 @@ export class PosixSpawnEngine implements ProcessEngine {
       const stderr = openPipe(this.#library);
       pipes.push(stderr);
       const startedAt = performance.now();
-      const pid = this.#spawn(request, stdout, stderr);
+      const pid = this.#spawn(request.program, stdout, stderr);
       request.launched?.(pid);
       const child = this.#watch.add(new PlainProcess(this.#library, pid), [stdout.readEnd, stderr.readEnd]);
       // Last, as the kernel allows it only when the process has wholly become its user's, a moment after the start.
@@ -48,13 +48,13 @@ export class PosixSpawnEngine implements ProcessEngine {
     } catch (error) {
       if (codeOf(error) === 'rights-lost') this.#rightsLost(reasonOf(error));
       for (const { readEnd } of pipes) closeDescriptor(this.#library, readEnd);
-      return { type: 'failed', ...startProblem(error, request) };
+      return { type: 'failed', ...startProblem(error, request.program) };
     } finally {
       for (const { writeEnd } of pipes) closeDescriptor(this.#library, writeEnd);
     }
   }
 
-  #spawn({ file, args, folder, environment, user }: ProcessRequest, stdout: Pipe, stderr: Pipe): number {
+  #spawn({ file, args, folder, environment, user }: Program, stdout: Pipe, stderr: Pipe): number {
     const request = {
       file,
       args: [file, ...args],

@@ -1,6 +1,6 @@
 import type { PostOutcome, PostTask, RecordName } from '../../shared/messages.js';
 import { encodePost } from '../../shared/post-body.js';
-import type { Runner } from './plugin-run.js';
+import type { Runner } from './runner.js';
 
 /** Checks, encodes and writes a posted body; resolves when all of it is in the ring, or nothing more will be. */
 export async function takePost(task: PostTask, { setup, lane }: Runner): Promise<PostOutcome> {

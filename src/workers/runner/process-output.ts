@@ -1,11 +1,10 @@
-/** Small enough for Node.js to take it from memory that it has in store. */
-const FIRST_BYTES = 2048;
 const TAIL_BYTES = 16 * 1024;
+const NOTHING = Buffer.alloc(0);
 
 /** The whole of an output up to a bound, in one buffer: many small writes cost no more than one large one. */
 export class BoundedOutput {
   readonly #maxBytes: number;
-  #buffer: Buffer = Buffer.alloc(0);
+  #buffer: Buffer = NOTHING;
   #length = 0;
 
   constructor(maxBytes: number) {
@@ -28,7 +27,7 @@ export class BoundedOutput {
 
   #makeRoom(bytes: number): void {
     if (bytes <= this.#buffer.length) return;
-    const grown = Math.min(this.#maxBytes, Math.max(bytes, 2 * this.#buffer.length, FIRST_BYTES));
+    const grown = Math.min(this.#maxBytes, Math.max(bytes, 2 * this.#buffer.length));
     const buffer = Buffer.allocUnsafe(grown);
     this.#buffer.copy(buffer, 0, 0, this.#length);
     this.#buffer = buffer;
@@ -38,7 +37,7 @@ export class BoundedOutput {
 /** The last 16 KiB of an output of any length. */
 export class OutputTail {
   /** Twice the tail, so that what is kept moves to the front once per 16 KiB and not with every chunk. */
-  #buffer: Buffer = Buffer.alloc(0);
+  #buffer: Buffer = NOTHING;
   #length = 0;
 
   append(chunk: Buffer): void {
@@ -57,7 +56,7 @@ export class OutputTail {
   }
 
   get text(): string {
-    return endOfText(this.#buffer.subarray(0, this.#length));
+    return this.#length === 0 ? '' : endOfText(this.#buffer.subarray(0, this.#length));
   }
 }
 

@@ -1,7 +1,7 @@
 import { setImmediate as afterPolling } from 'node:timers/promises';
 import { isOverWithin } from '../../shared/within.js';
-import { BoundedOutput, endOfText, OutputTail } from './process-output.js';
-import type { ProcessExit, StartedProcess } from './started-process.js';
+import { BoundedOutput, OutputTail } from './process-output.js';
+import type { OutputListener, ProcessExit, StartedProcess } from './started-process.js';
 
 /** What a process may take up. */
 export interface ProcessLimits {
@@ -22,8 +22,6 @@ export interface ProcessEnd {
   /** At most `maxOutputBytes`. */
   readonly stdout: Buffer;
   /** The last 16 KiB. */
-  readonly stdoutEnd: string;
-  /** The last 16 KiB. */
   readonly stderrEnd: string;
   /** Processes that had left the group and were ended: with stdout or stderr in hand, or of a run that was ended. */
   readonly strays: readonly number[];
@@ -34,40 +32,87 @@ const OUTPUT_END_MS = 250;
 /** A process that is still there so long after SIGKILL is given up. */
 const KILL_EFFECT_MS = 5000;
 
-/** Reads what a process prints until it is gone, and ends it when it takes too long or prints too much. */
-export async function followProcess(process: StartedProcess, limits: ProcessLimits): Promise<ProcessEnd> {
-  const stdout = new BoundedOutput(limits.maxOutputBytes);
-  const stderr = new OutputTail();
-  const ending = new ProcessEnding(process, limits);
-  process.listen({
-    stdout: (chunk) => {
-      if (stdout.append(chunk)) return;
-      ending.begin('output');
-      process.closeStdout();
-    },
-    stderr: (chunk) => stderr.append(chunk),
-  });
+/**
+ * Reads what a process prints until it is gone, and ends it when it takes too long or prints too much.
+ * @returns no promise when the process is over already: that is what most are, and a promise has its price
+ */
+export function followProcess(
+  process: StartedProcess,
+  limits: ProcessLimits,
+): ProcessEnd | Promise<ProcessEnd> {
+  const outputs = new KeptOutputs(process, limits.maxOutputBytes);
+  process.listen(outputs);
+  const { exit } = process;
+  if (exit !== undefined && exit.signal === undefined && process.areOutputsOver && !outputs.areTooMuch) {
+    return { endedBy: 'itself', exit, durationMs: durationOf(process), ...outputs.kept(), strays: NOBODY };
+  }
+  return followToTheEnd(process, outputs, limits);
+}
 
+async function followToTheEnd(
+  process: StartedProcess,
+  outputs: KeptOutputs,
+  limits: ProcessLimits,
+): Promise<ProcessEnd> {
+  const ending = new ProcessEnding(process, limits);
+  outputs.whenTooMuch(() => ending.begin('output'));
   let haveOutputsEnded = false;
   const outputsEnded = process.outputsEnded.then(() => {
     haveOutputsEnded = true;
   });
   const exit = await Promise.race([process.exited, ending.inVain]);
-  const durationMs = Math.round(performance.now() - process.startedAt);
+  const durationMs = durationOf(process);
   ending.finish();
   const endedItself = ending.begunBy === undefined && exit?.signal === undefined;
   const isOver = (haveOutputsEnded || (await endsSoon(outputsEnded))) && endedItself;
-  const strays = isOver ? [] : await process.endStrays();
+  const strays = isOver ? NOBODY : await process.endStrays();
   process.closeOutputs();
-  return {
-    endedBy: ending.begunBy ?? 'itself',
-    exit,
-    durationMs,
-    stdout: stdout.bytes,
-    stdoutEnd: endOfText(stdout.bytes),
-    stderrEnd: stderr.text,
-    strays,
-  };
+  return { endedBy: ending.begunBy ?? 'itself', exit, durationMs, ...outputs.kept(), strays };
+}
+
+const NOBODY: readonly number[] = [];
+
+function durationOf({ startedAt }: StartedProcess): number {
+  return Math.round(performance.now() - startedAt);
+}
+
+/** Keeps what a process prints, up to a bound; closes its stdout behind that. */
+class KeptOutputs implements OutputListener {
+  readonly #process: StartedProcess;
+  readonly #stdout: BoundedOutput;
+  readonly #stderr = new OutputTail();
+  #areTooMuch = false;
+  #onTooMuch: (() => void) | undefined;
+
+  constructor(process: StartedProcess, maxOutputBytes: number) {
+    this.#process = process;
+    this.#stdout = new BoundedOutput(maxOutputBytes);
+  }
+
+  get areTooMuch(): boolean {
+    return this.#areTooMuch;
+  }
+
+  /** Says who hears of it when the process prints too much; at once when it has. */
+  whenTooMuch(onTooMuch: () => void): void {
+    this.#onTooMuch = onTooMuch;
+    if (this.#areTooMuch) onTooMuch();
+  }
+
+  stdout(chunk: Buffer): void {
+    if (this.#stdout.append(chunk)) return;
+    this.#areTooMuch = true;
+    this.#onTooMuch?.();
+    this.#process.closeStdout();
+  }
+
+  stderr(chunk: Buffer): void {
+    this.#stderr.append(chunk);
+  }
+
+  kept(): Pick<ProcessEnd, 'stdout' | 'stderrEnd'> {
+    return { stdout: this.#stdout.bytes, stderrEnd: this.#stderr.text };
+  }
 }
 
 /** Ends a process by force, in steps. Owns the timers of the time-out and of the steps. */

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { counted } from '../../shared/counted.js';
-import type { RunStatus, RunTask } from '../../shared/messages.js';
+import type { RunSpec, RunStatus } from '../../shared/messages.js';
 import type { PluginFormat } from '../../shared/plugin-format.js';
 import type { BadMetric } from '../../shared/points-document.js';
 import { isNagiosState } from './formats/nagios-output.js';
@@ -24,7 +24,7 @@ const REASONS_SHOWN = 3;
 
 /** Judges a run that took place. Where several things are wrong, the one that explains the others is named. */
 export function verdictOf(
-  task: RunTask,
+  task: RunSpec,
   end: ProcessEnd,
   output: PluginOutput,
   bounds: BoundsEnd,
@@ -56,7 +56,7 @@ export function verdictOf(
   return { status: 'ok', value: 0, problem: badMetricsSentence(plugin, task.format, output) };
 }
 
-function timeoutVerdict(plugin: string, task: RunTask, end: ProcessEnd): RunVerdict {
+function timeoutVerdict(plugin: string, task: RunSpec, end: ProcessEnd): RunVerdict {
   const problem =
     end.exit === undefined
       ? `${plugin} took longer than ${task.timeoutMs} ms and not even SIGKILL ended it`

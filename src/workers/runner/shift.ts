@@ -1,13 +1,15 @@
 import type { MessagePort } from 'node:worker_threads';
 import { reasonOf } from '../../shared/coded-error.js';
-import type { RunOrder, RunOutcome, RunsEnded, ToShift } from '../../shared/messages.js';
+import type { RunOrder, RunOutcome, RunSummary, RunsEnded, ToShift } from '../../shared/messages.js';
 import { EndedRuns } from './ended-runs.js';
 import { KnownPlans } from './known-plans.js';
-import { type Runner, runPlugin } from './plugin-run.js';
+import { runPlugin } from './plugin-run.js';
+import { type PreparedTask, prepareTask } from './prepared-task.js';
+import type { Runner } from './runner.js';
 
 /** Does the runs that come by a port, and tells there of each soon after it has ended. Resolves when the shift is over. */
 export function workShift(port: MessagePort, runner: Runner): Promise<void> {
-  const plans = new KnownPlans();
+  const plans = new KnownPlans((spec) => prepareTask(spec, runner));
   const endedRuns = new EndedRuns((ended) => port.postMessage({ type: 'ended', ended } satisfies RunsEnded));
   return new Promise((resolve) => {
     port.on('message', (message: ToShift) => {
@@ -24,7 +26,7 @@ export function workShift(port: MessagePort, runner: Runner): Promise<void> {
 
 /** What the runs of a shift share. */
 interface ShiftParts {
-  readonly plans: KnownPlans;
+  readonly plans: KnownPlans<PreparedTask>;
   readonly endedRuns: EndedRuns;
   readonly runner: Runner;
 }
@@ -32,14 +34,15 @@ interface ShiftParts {
 async function run(order: RunOrder, { plans, endedRuns, runner }: ShiftParts): Promise<void> {
   const { runId } = order;
   try {
-    const outcome = await runPlugin(plans.taskOf(order), runner);
-    endedRuns.add({ runId, outcome: 'plan' in order ? withoutDetails(outcome) : outcome });
+    const task = plans.preparedFor(order);
+    const isAwaited = !('plan' in order);
+    const outcome = await runPlugin({ task, runId, dueAtMs: order.dueAtMs, isAwaited }, runner);
+    endedRuns.add({ runId, outcome: isAwaited ? outcome : summaryOf(outcome) });
   } catch (error) {
     endedRuns.add({ runId, problem: reasonOf(error) });
   }
 }
 
-/** Without what only those ask for who wait for a run. */
-function withoutDetails(outcome: RunOutcome): RunOutcome {
-  return { ...outcome, usage: undefined, stdoutEnd: '', stderrEnd: '' };
+function summaryOf({ status, value, durationMs, latenessMs, points, problem }: RunOutcome): RunSummary {
+  return { status, value, durationMs, latenessMs, points, problem };
 }

@@ -4,8 +4,11 @@ import type { OwnersOf } from './file-owners.js';
 import type { ResourceLimit } from './limits/resource-limits.js';
 import type { ProgramProblem } from './program-file.js';
 
-/** What to execute, where and as whom. No shell takes part. */
-export interface ProcessRequest {
+/**
+ * What to execute, where, as whom and within which bounds. No shell takes part. Who starts the same again does so with the
+ * same object: engines may remember what they made of it.
+ */
+export interface Program {
   /** Absolute path of the program. */
   readonly file: string;
   readonly args: readonly string[];
@@ -15,19 +18,25 @@ export interface ProcessRequest {
   readonly environment: Readonly<Record<string, string>>;
   /** Undefined: the agent's own user. */
   readonly user: PluginUser | undefined;
-  /** Undefined: those of the agent. */
-  readonly bounds?: ProcessBounds;
-  /** Called as soon as there is a process, of which it may turn out later that its program cannot be started. */
-  readonly launched?: (pid: number) => void;
-}
-
-/** Within what a process is to be. None of the functions throws: what cannot be bounded runs all the same. */
-export interface ProcessBounds {
+  /** Of what is not named here, those of the agent. */
   readonly limits: readonly ResourceLimit[];
   /** From -20 (first served) to 19 (last); 0: as the agent. */
   readonly nice: number;
   /** Folder of the cgroup; undefined: that of the agent. */
   readonly cgroup: string | undefined;
+}
+
+/** What to start, and who is to know of it. */
+export interface ProcessRequest {
+  readonly program: Program;
+  /** Undefined: there are no bounds, or nobody cares for them. */
+  readonly bounds?: ProcessBounds;
+  /** Called as soon as there is a process, of which it may turn out later that its program cannot be started. */
+  readonly launched?: (pid: number) => void;
+}
+
+/** Keeps a process within its bounds. None of the functions throws: what cannot be bounded runs all the same. */
+export interface ProcessBounds {
   /** For engines that start a process without them: sets them for one that runs already, and for what it has started. */
   apply(pid: number): void;
   /** Ends everything in the cgroup, whatever it has done to get away; nothing without one. */
@@ -57,8 +66,12 @@ export interface StartedProcess {
   readonly pid: number;
   /** On the clock of `performance.now()`: before its program began, as it may be over when the start comes back. */
   readonly startedAt: number;
+  /** Undefined until the process itself is gone. */
+  readonly exit: ProcessExit | undefined;
   /** When the process itself is gone. What it left behind in its group has got a SIGKILL by then. */
   readonly exited: Promise<ProcessExit>;
+  /** Whether stdout and stderr are at their ends, or were closed here. */
+  readonly areOutputsOver: boolean;
   /** When stdout and stderr are at their ends, or were closed here. */
   readonly outputsEnded: Promise<void>;
   /** Sets who hears the outputs; to be called once, in the same turn in which the process was started. */

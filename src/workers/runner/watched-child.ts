@@ -4,7 +4,7 @@ import { CodedError } from '../../shared/coded-error.js';
 import type { CLibrary } from '../../shared/native/c-library.js';
 import { closeDescriptor, readNow } from '../../shared/native/descriptors.js';
 import type { Poller } from '../../shared/native/poller.js';
-import { openEndDescriptor } from '../../shared/native/process-calls.js';
+import { type ChildEnd, openEndDescriptor } from '../../shared/native/process-calls.js';
 import type { OwnedProcess, StartResult, TakenEnd } from './owned-process.js';
 import type { OutputListener, ProcessExit } from './started-process.js';
 
@@ -24,10 +24,6 @@ const CHUNK = Buffer.allocUnsafeSlow(65_536);
 /** A child that was started here. Owns the ends of its outputs, and the descriptor that tells of its end. */
 export class WatchedChild {
   readonly pid: number;
-  /** How its start came out, of a child that was starting when it came here; no end is told before. */
-  readonly begun: Promise<StartResult>;
-  readonly exited: Promise<ProcessExit>;
-  readonly outputsEnded: Promise<void>;
   readonly slot: number;
   readonly #library: CLibrary;
   readonly #poller: Poller;
@@ -38,14 +34,15 @@ export class WatchedChild {
   #endDescriptor: number | undefined;
   readonly #onOver: (child: WatchedChild) => void;
   #listener: OutputListener | undefined;
-  #isGone = false;
+  #exit: ProcessExit | undefined;
   #isFinished = false;
   #isPaused = false;
   /** What came before there was a listener. */
-  readonly #unheard: [Source, Buffer][] = [];
-  #resolveStart: (result: StartResult) => void = () => {};
-  #resolveExit: (exit: ProcessExit) => void = () => {};
-  #resolveOutputs: () => void = () => {};
+  #unheard: [Source, Buffer][] = [];
+  /** Of those who wait; most children are over before anybody does. */
+  #resolveStart: ((result: StartResult) => void) | undefined;
+  #exited: Deferred<ProcessExit> | undefined;
+  #outputsEnded: Deferred<void> | undefined;
 
   constructor(options: {
     readonly library: CLibrary;
@@ -64,25 +61,47 @@ export class WatchedChild {
     this.pid = options.process.pid;
     this.#outputs = [...options.outputs];
     this.#onOver = options.onOver;
-    this.begun = new Promise((resolve) => {
-      this.#resolveStart = resolve;
-    });
-    this.exited = new Promise((resolve) => {
-      this.#resolveExit = resolve;
-    });
-    this.outputsEnded = new Promise((resolve) => {
-      this.#resolveOutputs = resolve;
-    });
   }
 
   /** Neither the process nor anything of its outputs is left. */
   get isOver(): boolean {
-    return this.#isGone && this.#outputs.every((descriptor) => descriptor === CLOSED);
+    return this.#exit !== undefined && this.areOutputsOver;
+  }
+
+  get areOutputsOver(): boolean {
+    const [stdout, stderr] = this.#outputs;
+    return stdout === CLOSED && stderr === CLOSED;
+  }
+
+  /** How the start of a child came out that is starting; no end is told before. To be called before any look at it. */
+  begun(): Promise<StartResult> {
+    return new Promise((resolve) => {
+      this.#resolveStart = resolve;
+    });
+  }
+
+  /** Undefined until it is gone. */
+  get exit(): ProcessExit | undefined {
+    return this.#exit;
+  }
+
+  get exited(): Promise<ProcessExit> {
+    if (this.#exit !== undefined) return Promise.resolve(this.#exit);
+    this.#exited ??= newDeferred();
+    return this.#exited.promise;
+  }
+
+  get outputsEnded(): Promise<void> {
+    if (this.areOutputsOver) return Promise.resolve();
+    this.#outputsEnded ??= newDeferred();
+    return this.#outputsEnded.promise;
   }
 
   listen(listener: OutputListener): void {
     this.#listener = listener;
-    for (const [source, chunk] of this.#unheard.splice(0)) this.#hear(source, chunk);
+    const unheard = this.#unheard;
+    this.#unheard = [];
+    for (const [source, chunk] of unheard) this.#hear(source, chunk);
   }
 
   /** Whether it is not known yet how its start came out. */
@@ -97,7 +116,7 @@ export class WatchedChild {
       'ETIMEDOUT',
       'its program had not begun after 30 seconds, and it was ended',
     );
-    this.#resolveStart({ failure, cgroupError: undefined, limitsError: undefined });
+    this.#resolveStart?.({ failure, cgroupError: undefined, limitsError: undefined });
   }
 
   /**
@@ -143,17 +162,17 @@ export class WatchedChild {
 
   /** Looks whether it has ended, and takes its end and the rest of what it printed. */
   takeEnd(): boolean {
-    if (this.#isGone) return true;
+    if (this.#exit !== undefined) return true;
     const [stdout, stderr] = this.#outputs;
     const look = this.#process.look([this.#isPaused ? CLOSED : stdout, stderr]);
-    if (look?.start !== undefined) this.#resolveStart(look.start);
+    if (look?.start !== undefined) this.#resolveStart?.(look.start);
     if (look?.end === undefined) return false;
     this.#end(look.end);
     return true;
   }
 
   #end({ end, isCgroupEmpty, outputs }: TakenEnd): void {
-    this.#isGone = true;
+    this.#exit = end === undefined ? UNKNOWN_END : exitOf(end, isCgroupEmpty);
     if (this.#endDescriptor !== undefined) {
       this.#poller.remove(this.#endDescriptor);
       closeDescriptor(this.#library, this.#endDescriptor);
@@ -167,13 +186,13 @@ export class WatchedChild {
     }
     // Whoever still holds them may print, or end, later.
     this.pollOutputs();
-    this.#resolveExit(end === undefined ? UNKNOWN_END : { ...end, isCgroupEmpty });
+    this.#exited?.resolve(this.#exit);
     this.#finishIfOver();
   }
 
   killGroup(signal: NodeJS.Signals): void {
     // Nobody there, or somebody of another user: beyond reach.
-    if (!this.#isGone) this.#library.functions.kill(-this.pid, constants.signals[signal]);
+    if (this.#exit === undefined) this.#library.functions.kill(-this.pid, constants.signals[signal]);
   }
 
   pauseStdout(): void {
@@ -236,14 +255,32 @@ export class WatchedChild {
     if (this.#isPolled[source]) this.#poller.remove(descriptor);
     closeDescriptor(this.#library, descriptor);
     this.#outputs[source] = CLOSED;
-    if (this.#outputs.some((other) => other !== CLOSED)) return;
-    this.#resolveOutputs();
+    if (!this.areOutputsOver) return;
+    this.#outputsEnded?.resolve();
     this.#finishIfOver();
   }
 }
 
+/** A promise, and the way to keep it. */
+interface Deferred<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+}
+
+function newDeferred<T>(): Deferred<T> {
+  let resolve: (value: T) => void = () => {};
+  const promise = new Promise<T>((keep) => {
+    resolve = keep;
+  });
+  return { promise, resolve };
+}
+
 const CLOSED = -1;
 const OUTPUTS = [SOURCE.stdout, SOURCE.stderr] as const;
+
+function exitOf({ code, signal, usage }: ChildEnd, isCgroupEmpty: boolean | undefined): ProcessExit {
+  return { code, signal, usage, isCgroupEmpty };
+}
 
 /** Somebody else took it, which nobody here does. */
 const UNKNOWN_END: ProcessExit = { code: undefined, signal: undefined, usage: undefined };

@@ -6,8 +6,6 @@ import type { WatchedChild } from './watched-child.js';
 export class WatchedProcess implements StartedProcess {
   readonly pid: number;
   readonly startedAt: number;
-  readonly exited: Promise<ProcessExit>;
-  readonly outputsEnded: Promise<void>;
   readonly #child: WatchedChild;
   readonly #request: ProcessRequest;
 
@@ -16,8 +14,22 @@ export class WatchedProcess implements StartedProcess {
     this.#request = request;
     this.pid = child.pid;
     this.startedAt = startedAt;
-    this.exited = child.exited;
-    this.outputsEnded = child.outputsEnded;
+  }
+
+  get exit(): ProcessExit | undefined {
+    return this.#child.exit;
+  }
+
+  get exited(): Promise<ProcessExit> {
+    return this.#child.exited;
+  }
+
+  get areOutputsOver(): boolean {
+    return this.#child.areOutputsOver;
+  }
+
+  get outputsEnded(): Promise<void> {
+    return this.#child.outputsEnded;
   }
 
   listen(listener: OutputListener): void {
@@ -46,7 +58,7 @@ export class WatchedProcess implements StartedProcess {
   }
 
   endStrays(): Promise<readonly number[]> {
-    const { folder, environment, user } = this.#request;
+    const { folder, environment, user } = this.#request.program;
     return endStrays({
       outputs: this.#child.outputNames(),
       folder: realFolder(folder),

@@ -10,9 +10,9 @@ import { LaneWriter } from '../../shared/ring/lane-writer.js';
 import { FileHashes } from './file-hashes.js';
 import { ownersOf } from './file-owners.js';
 import { ProcessLimits } from './limits/process-limits.js';
-import type { Runner } from './plugin-run.js';
 import { takePost } from './post-task.js';
 import { openEngine } from './process-engine.js';
+import type { Runner } from './runner.js';
 import { workShift } from './shift.js';
 import type { ProcessEngine } from './started-process.js';
 

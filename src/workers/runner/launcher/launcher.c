@@ -32,6 +32,7 @@
 #endif
 
 /* From linux/sched.h and linux/close_range.h, which not every C library brings along. */
+#define CLEAR_SIGNAL_HANDLERS 0x100000000ULL
 #define INTO_CGROUP 0x200000000ULL
 #define ALL_CLOSE_ON_EXEC 4
 
@@ -145,7 +146,7 @@ struct bounds { uint64_t soft, hard; };
 /* Where a start can fail; launcher.ts has the same list. */
 enum step { NOWHERE, MEMORY, PIPES, CLONE, BIRTH, SESSION, STDIN, OUTPUTS, USER, FOLDER, PROGRAM };
 
-/* Places in what comes in and goes out; launcher.ts has the same. */
+/* Places in what comes in and goes out; launcher.ts has the same. An even count of numbers: limits follow. */
 enum number { HAS_USER, UID, GID, GROUPS, NICE, LIMITS, ARGUMENTS, VARIABLES, STRING_BYTES, IS_OLD_WAY, NUMBERS };
 enum launched { PID, STDOUT, STDERR, LAUNCH_STEP, LAUNCH_ERROR };
 enum look { FAILED_STEP, ERROR, CGROUP_ERROR, LIMITS_ERROR, STATUS, USER_MICROSECONDS, SYSTEM_MICROSECONDS,
@@ -167,6 +168,8 @@ struct process {
   int32_t was_here;
   int32_t failed_step, error, cgroup_error, limits_error;
   int32_t numbers[NUMBERS];
+  /* Those that are not by default when it begins. */
+  uint64_t signals;
   const struct limit *limits;
   const uint32_t *groups;
   char *file, *folder, *cgroup;
@@ -192,17 +195,34 @@ static void end_without_core(int number) {
 #define WITH_CORE                                                                                                    \
   (BIT(SIGQUIT) | BIT(SIGILL) | BIT(SIGTRAP) | BIT(SIGABRT) | BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGSEGV) | BIT(SIGSYS) | \
    BIT(SIGXCPU) | BIT(SIGXFSZ))
-#define BIT(number) (1ULL << (number))
+#define BIT(number) (1ULL << ((number) - 1))
 /* SA_RESTORER: x86-64 wants something to come back by, even of a handler that does not. */
 #define HAS_RESTORER 0x04000000
 
-/* What the agent was told to ignore would be ignored by the program, too. Handlers end with the begin of the program. */
-static void reset_signals(void) {
+/* What the agent ignores, which it does from its begin on or never: the program would ignore it, too. */
+static uint64_t ignored_signals;
+/* The stdin of all programs; below zero when it could not be opened. */
+static int nothing = -1;
+
+/* Once, when this is loaded. */
+__attribute__((constructor)) static void get_ready(void) {
+  for (long number = 1; number <= SIGNALS; number++) {
+    struct signal_action action = {0, 0, 0, 0};
+    CALL4(SYS_rt_sigaction, number, 0, &action, SIGNAL_SET_BYTES);
+    if (action.handler == (void *)SIG_IGN) ignored_signals |= BIT(number);
+  }
+  nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* Handlers end with the begin of the program. A call for each of the 64 would cost more than all else that a child does. */
+static void reset_signals(const struct process *process) {
   struct signal_action by_default = {0, 0, 0, 0};
   struct signal_action without_core = {(void *)end_without_core, HAS_RESTORER, (void *)end_without_core, 0};
-  for (long number = 1; number < SIGNALS; number++)
-    CALL4(SYS_rt_sigaction, number, WITH_CORE & BIT(number) ? &without_core : &by_default, 0, SIGNAL_SET_BYTES);
-  CALL4(SYS_rt_sigaction, SIGNALS, &by_default, 0, SIGNAL_SET_BYTES);
+  for (long number = 1; number <= SIGNALS; number++) {
+    int has_core = (WITH_CORE & BIT(number)) != 0;
+    if (has_core || (process->signals & BIT(number)))
+      CALL4(SYS_rt_sigaction, number, has_core ? &without_core : &by_default, 0, SIGNAL_SET_BYTES);
+  }
 }
 
 /* Only some may go beyond what the agent itself is bound to; for the others that is the limit then. */
@@ -241,9 +261,9 @@ static long become_user(const int32_t *numbers, const uint32_t *groups) {
 }
 
 static void set_outputs(struct process *process) {
-  long nothing = CALL4(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC, 0);
-  if (nothing < 0) give_up(process, STDIN, nothing);
-  long error = CALL3(SYS_dup3, nothing, 0, 0);
+  long input = nothing >= 0 ? nothing : CALL4(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC, 0);
+  if (input < 0) give_up(process, STDIN, input);
+  long error = CALL3(SYS_dup3, input, 0, 0);
   if (error >= 0) error = CALL3(SYS_dup3, process->stdout_end, 1, 0);
   if (error >= 0) error = CALL3(SYS_dup3, process->stderr_end, 2, 0);
   if (error < 0) give_up(process, OUTPUTS, error);
@@ -256,7 +276,7 @@ static void become_program(void *memory) {
   process->was_here = 1;
   long error = CALL1(SYS_setsid, 0);
   if (error < 0) give_up(process, SESSION, error);
-  reset_signals();
+  reset_signals(process);
   set_outputs(process);
   if (process->cgroup_processes >= 0) {
     error = CALL3(SYS_write, process->cgroup_processes, "0", 1);
@@ -295,15 +315,16 @@ static int has_ended(pid_t pid) {
 /* What kernels and sandboxes say that do not know of it. */
 static int is_unknown(long error) { return error == -ENOSYS || error == -EINVAL || error == -E2BIG; }
 
-/* Linux 5.7 and later: born in its cgroup. Where that is refused it is born outside, rather than not at all. */
+/* Linux 5.7 and later: born in its cgroup, with no handlers. Where that is refused it is born outside, rather than not at all. */
 static long clone_new_way(struct process *process) {
   struct clone_arguments arguments = {
-      .flags = CLONE_VM | CLONE_CHILD_CLEARTID,
+      .flags = CLONE_VM | CLONE_CHILD_CLEARTID | CLEAR_SIGNAL_HANDLERS,
       .child_tid = (uintptr_t)&process->is_here,
       .exit_signal = SIGCHLD,
       .stack = (uintptr_t)process->stack,
       .stack_size = STACK_BYTES,
   };
+  process->signals = ignored_signals;
   if (*process->cgroup == 0) return NEW_CLONE(&arguments, become_program, process);
   int folder = open(process->cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC);
   long error = -errno;
@@ -328,6 +349,7 @@ static long clone_old_way(struct process *process) {
     if (process->cgroup_processes < 0) process->cgroup_error = errno;
     if (folder >= 0) close(folder);
   }
+  process->signals = ~0ULL;
   int own_end = process->cgroup_processes;
   int flags = CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD;
   long pid = OLD_CLONE(flags, process->stack + STACK_BYTES, &process->is_here, become_program, process);
@@ -360,35 +382,31 @@ static int open_pipe(int *ends) {
 }
 
 /* Copies all that is behind a process, and lays it out behind itself. */
-static struct process *new_process(const int32_t *numbers, const double *limits, const uint32_t *groups,
-                                   const char *strings) {
+static struct process *new_process(const int32_t *numbers) {
   size_t pointers = ((size_t)numbers[ARGUMENTS] + (size_t)numbers[VARIABLES] + 2) * sizeof(char *);
   size_t limits_bytes = (size_t)numbers[LIMITS] * sizeof(struct limit);
-  size_t groups_bytes = (size_t)numbers[GROUPS] * sizeof *groups;
-  size_t string_bytes = (size_t)numbers[STRING_BYTES];
-  struct process *process = malloc(sizeof *process + pointers + limits_bytes + groups_bytes + string_bytes);
+  size_t groups_bytes = (size_t)numbers[GROUPS] * sizeof(uint32_t);
+  size_t bytes = limits_bytes + groups_bytes + (size_t)numbers[STRING_BYTES];
+  struct process *process = malloc(sizeof *process + pointers + bytes);
   uint8_t *stack = aligned_alloc(16, STACK_BYTES);
   if (!process || !stack) {
     free(process);
     free(stack);
     return 0;
   }
-  char *at = (char *)(process + 1);
-  char *limits_copy = at + pointers, *groups_copy = limits_copy + limits_bytes, *text = groups_copy + groups_bytes;
-  memcpy(limits_copy, limits, limits_bytes);
-  memcpy(groups_copy, groups, groups_bytes);
-  memcpy(text, strings, string_bytes);
+  char *at = (char *)(process + 1), *copy = at + pointers;
+  memcpy(copy, numbers + NUMBERS, bytes);
   *process = (struct process){
       .is_here = 1,
-      .limits = (struct limit *)limits_copy,
-      .groups = (uint32_t *)groups_copy,
+      .limits = (struct limit *)copy,
+      .groups = (uint32_t *)(copy + limits_bytes),
       .arguments = (char **)at,
       .cgroup_processes = -1,
       .stack = stack,
   };
   memcpy(process->numbers, numbers, sizeof process->numbers);
-  process->file = text;
-  process->folder = after(text);
+  process->file = copy + limits_bytes + groups_bytes;
+  process->folder = after(process->file);
   process->cgroup = after(process->folder);
   char *rest = after(process->cgroup);
   process->environment = point_to(process->arguments, &rest, numbers[ARGUMENTS]);
@@ -410,13 +428,13 @@ static struct process *not_launched(struct process *process, int32_t *launched, 
 
 /*
  * Starts a program as leader of a session, its stdin empty; how that comes out `agent_look` tells.
- * strings: file, folder, folder of the cgroup or nothing, arguments, environment; each ends with a null byte.
+ * program: numbers, then limits, groups (32 bits each), and strings: file, folder, folder of the cgroup or nothing,
+ * arguments, environment; each ends with a null byte.
  * launched: its pid and the ends to read from, which the caller closes; or at what that failed.
  * Returns what to give to agent_look until that tells of the end; 0 when there is no process.
  */
-struct process *agent_launch(const int32_t *numbers, const double *limits, const uint32_t *groups, const char *strings,
-                             int32_t *launched) {
-  struct process *process = new_process(numbers, limits, groups, strings);
+struct process *agent_launch(const int32_t *program, int32_t *launched) {
+  struct process *process = new_process(program);
   if (!process) return not_launched(0, launched, MEMORY, ENOMEM);
   int output[2], errors[2], error;
   if ((error = open_pipe(output)) != 0) return not_launched(process, launched, PIPES, error);
@@ -535,13 +553,13 @@ int agent_look(struct process *process, int output, int errors, uint8_t *into, i
 }
 
 /*
- * Whose files are: three numbers each, mode, user and group. The first is not followed if it is a link, the others are.
+ * Whose files are: three numbers each, mode, user and group. The first ones are not followed if they are links.
  * Returns 0, or at the first that cannot be looked at an error number below zero.
  */
-int agent_owners(const char *paths, int count, int32_t *owners) {
+int agent_owners(const char *paths, int count, int not_followed, int32_t *owners) {
   for (int at = 0; at < count; at++, paths += strlen(paths) + 1, owners += 3) {
     struct stat status;
-    if ((at == 0 ? lstat(paths, &status) : stat(paths, &status)) < 0) return -errno;
+    if ((at < not_followed ? lstat(paths, &status) : stat(paths, &status)) < 0) return -errno;
     owners[0] = (int32_t)status.st_mode;
     owners[1] = (int32_t)status.st_uid;
     owners[2] = (int32_t)status.st_gid;

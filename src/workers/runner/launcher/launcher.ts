@@ -9,30 +9,10 @@ import {
   type Memory,
   type Signatures,
 } from '../../../shared/native/c-library.js';
-import { childEnd } from '../../../shared/native/process-calls.js';
+import { type ChildEnd, childEnd } from '../../../shared/native/process-calls.js';
 import type { FileOwner } from '../file-owners.js';
-import type { ResourceLimit } from '../limits/resource-limits.js';
 import type { OwnedProcess, ProcessLook, StartResult, TakenEnd } from '../owned-process.js';
-
-/** What to start, where, as whom, and within which bounds. */
-export interface LaunchRequest {
-  /** Absolute path. */
-  readonly file: string;
-  /** The whole list, the program's name in front. */
-  readonly args: readonly string[];
-  readonly folder: string;
-  /** `NAME=value` each, the whole environment. */
-  readonly environment: readonly string[];
-  /** Undefined: the agent's own. */
-  readonly user:
-    | { readonly uid: number; readonly gid: number; readonly groups: readonly number[] }
-    | undefined;
-  readonly limits: readonly ResourceLimit[];
-  /** From -20 to 19; 0: as the agent. */
-  readonly nice: number;
-  /** Folder of the cgroup (v2) that it is born in; undefined: that of the agent. */
-  readonly cgroup: string | undefined;
-}
+import type { Program } from '../started-process.js';
 
 /** A process that is becoming its program. */
 export interface Launched {
@@ -46,7 +26,7 @@ export interface Launched {
 type Handle = number | bigint;
 
 interface LauncherFunctions {
-  agent_launch(numbers: Memory, limits: Memory, groups: Memory, strings: Memory, launched: Memory): Handle;
+  agent_launch(program: Memory, launched: Memory): Handle;
   agent_look(
     process: Handle,
     stdout: number,
@@ -55,13 +35,13 @@ interface LauncherFunctions {
     room: number,
     look: Memory,
   ): number;
-  agent_owners(paths: Memory, count: number, owners: Memory): number;
+  agent_owners(paths: Memory, count: number, notFollowed: number, owners: Memory): number;
 }
 
 const SIGNATURES: Signatures<keyof LauncherFunctions> = {
-  agent_launch: ['uintptr_t', ['void *', 'void *', 'void *', 'void *', 'void *']],
+  agent_launch: ['uintptr_t', ['void *', 'void *']],
   agent_look: ['int', ['uintptr_t', 'int', 'int', 'void *', 'int', 'void *']],
-  agent_owners: ['int', ['void *', 'int', 'void *']],
+  agent_owners: ['int', ['void *', 'int', 'int', 'void *']],
 };
 
 /** `enum step` of launcher.c: the call that a start failed at. */
@@ -81,8 +61,6 @@ const STEPS = [
 const STEP_OF_BIRTH = 4;
 /** Code of a process that was ended before it came to do anything. */
 export const KILLED_AT_BIRTH = 'killed-at-birth';
-/** Members of `enum number` of launcher.c. */
-const NUMBERS = 10;
 /** `enum launched` of launcher.c. */
 const LAUNCHED = { pid: 0, stdout: 1, stderr: 2, step: 3, error: 4 } as const;
 /** `enum look` of launcher.c. */
@@ -106,20 +84,17 @@ const FOUND = { start: 1, end: 2, notOurs: 4 } as const;
 
 const FILE = fileURLToPath(new URL('launcher.so', import.meta.url));
 const LAST_OUTPUT_BYTES = 65_536;
-/** A character of a JavaScript string takes three bytes at most. */
-const BYTES_PER_CHARACTER = 3;
+const NOTHING = Buffer.alloc(0);
 
 /** Calls of `launcher.c`, for one thread. It is there where a C compiler was when the agent was built. */
 export class Launcher {
   readonly #functions: LauncherFunctions;
   #isOldWay: boolean;
-  readonly #numbers = new Int32Array(NUMBERS);
+  readonly #packed = new WeakMap<Program, PackedProgram>();
+  readonly #paths = new WeakMap<readonly string[], Uint8Array>();
   readonly #launched = new Int32Array(Object.keys(LAUNCHED).length);
   readonly #look = new Float64Array(Object.keys(LOOK).length);
   readonly #lastOutput = Buffer.allocUnsafeSlow(LAST_OUTPUT_BYTES);
-  #strings = Buffer.allocUnsafeSlow(8192);
-  #limits = new Float64Array(32);
-  #groups = new Uint32Array(64);
   #owners = new Int32Array(32);
 
   /**
@@ -146,35 +121,18 @@ export class Launcher {
    * tells how that came out.
    * @throws CodedError with the system's code when there is no process; `null-byte` for text that C cannot hold
    */
-  launch(request: LaunchRequest): Launched {
-    const { user, limits, nice, args, environment } = request;
-    const groups = user?.groups ?? [];
-    this.#numbers.set([
-      Number(user !== undefined),
-      user?.uid ?? 0,
-      user?.gid ?? 0,
-      groups.length,
-      nice,
-      limits.length,
-      args.length,
-      environment.length,
-      this.#write([request.file, request.folder, request.cgroup ?? '', ...args, ...environment]),
-      Number(this.#isOldWay),
-    ]);
-    this.#writeLimits(limits);
-    this.#writeGroups(groups);
-    const handle = this.#functions.agent_launch(
-      this.#numbers,
-      this.#limits,
-      this.#groups,
-      this.#strings,
-      this.#launched,
-    );
-    const at = (place: number): number => this.#launched[place] ?? 0;
-    const failure = failureOf(at(LAUNCHED.step), at(LAUNCHED.error));
+  launch(program: Program): Launched {
+    const packed = this.#packed.get(program) ?? this.#pack(program);
+    packed.setOldWay(this.#isOldWay);
+    const launched = this.#launched;
+    const handle = this.#functions.agent_launch(packed.words, launched);
+    const failure = failureOf(launched[LAUNCHED.step] ?? 0, launched[LAUNCHED.error] ?? 0);
     if (failure !== undefined) throw failure;
-    const process = new LaunchedProcess(at(LAUNCHED.pid), (outputs) => this.#lookAt(handle, outputs));
-    return { process, stdout: at(LAUNCHED.stdout), stderr: at(LAUNCHED.stderr) };
+    return {
+      process: new LaunchedProcess(this, handle, launched[LAUNCHED.pid] ?? 0),
+      stdout: launched[LAUNCHED.stdout] ?? -1,
+      stderr: launched[LAUNCHED.stderr] ?? -1,
+    };
   }
 
   /** From now on processes enter their cgroups by themselves. False: they do so already. */
@@ -185,16 +143,20 @@ export class Launcher {
   }
 
   /** Looks whose files are; see `OwnersOf`. For every run: it costs a third of what Node.js takes. */
-  owners(paths: readonly string[]): readonly FileOwner[] {
+  owners(paths: readonly string[], notFollowed: number): readonly FileOwner[] {
     if (this.#owners.length < 3 * paths.length) this.#owners = new Int32Array(6 * paths.length);
-    this.#write(paths);
-    const error = -this.#functions.agent_owners(this.#strings, paths.length, this.#owners);
+    const owners = this.#owners;
+    const error = -this.#functions.agent_owners(this.#textOf(paths), paths.length, notFollowed, owners);
     if (error !== 0) throw callError(`looking at ${paths.join(', ')}`, errorNameOf(error));
-    const at = (place: number): number => this.#owners[place] ?? 0;
-    return paths.map((_, index) => ({ mode: at(3 * index), uid: at(3 * index + 1), gid: at(3 * index + 2) }));
+    return paths.map((_, index) => ({
+      mode: owners[3 * index] ?? 0,
+      uid: owners[3 * index + 1] ?? 0,
+      gid: owners[3 * index + 2] ?? 0,
+    }));
   }
 
-  #lookAt(handle: Handle, [stdout, stderr]: readonly [number, number]): ProcessLook | undefined {
+  /** Of a process that was launched here; see `OwnedProcess.look`. */
+  lookAt(handle: Handle, [stdout, stderr]: readonly [number, number]): ProcessLook | undefined {
     const into = this.#lastOutput;
     const found = this.#functions.agent_look(handle, stdout, stderr, into, into.length, this.#look);
     if (found === 0) return undefined;
@@ -204,80 +166,129 @@ export class Launcher {
     };
   }
 
+  /** Most programs are started again and again. */
+  #pack(program: Program): PackedProgram {
+    const packed = new PackedProgram(program);
+    this.#packed.set(program, packed);
+    return packed;
+  }
+
+  #textOf(paths: readonly string[]): Uint8Array {
+    const known = this.#paths.get(paths);
+    if (known !== undefined) return known;
+    const text = textOf(paths);
+    this.#paths.set(paths, text);
+    return text;
+  }
+
   #startResult(): StartResult {
-    const at = (place: number): number => this.#look[place] ?? 0;
+    const look = this.#look;
     return {
-      failure: failureOf(at(LOOK.failedStep), at(LOOK.error)),
-      cgroupError: nameOf(at(LOOK.cgroupError)),
-      limitsError: nameOf(at(LOOK.limitsError)),
+      failure: failureOf(look[LOOK.failedStep] ?? 0, look[LOOK.error] ?? 0),
+      cgroupError: nameOf(look[LOOK.cgroupError] ?? 0),
+      limitsError: nameOf(look[LOOK.limitsError] ?? 0),
     };
   }
 
   #takenEnd(isNotOurs: boolean): TakenEnd {
-    const at = (place: number): number => this.#look[place] ?? 0;
-    const stdoutBytes = at(LOOK.stdoutBytes);
-    const usage = {
-      userMicroseconds: at(LOOK.userMicroseconds),
-      systemMicroseconds: at(LOOK.systemMicroseconds),
-      maxRssKibibytes: at(LOOK.maxRssKibibytes),
-    };
+    const look = this.#look;
+    const stdoutBytes = look[LOOK.stdoutBytes] ?? 0;
+    const bytes = stdoutBytes + (look[LOOK.stderrBytes] ?? 0);
     return {
-      end: isNotOurs ? undefined : childEnd(at(LOOK.status), usage),
-      isCgroupEmpty: at(LOOK.isCgroupEmpty) !== 0,
+      end: isNotOurs ? undefined : this.#childEnd(),
+      isCgroupEmpty: look[LOOK.isCgroupEmpty] !== 0,
       outputs: [
-        { bytes: this.#lastOutput.subarray(0, stdoutBytes), isOver: at(LOOK.isStdoutOver) !== 0 },
-        {
-          bytes: this.#lastOutput.subarray(stdoutBytes, stdoutBytes + at(LOOK.stderrBytes)),
-          isOver: at(LOOK.isStderrOver) !== 0,
-        },
+        { bytes: this.#read(0, stdoutBytes), isOver: look[LOOK.isStdoutOver] !== 0 },
+        { bytes: this.#read(stdoutBytes, bytes), isOver: look[LOOK.isStderrOver] !== 0 },
       ],
     };
   }
 
-  #writeLimits(limits: readonly ResourceLimit[]): void {
-    if (this.#limits.length < 3 * limits.length) this.#limits = new Float64Array(3 * limits.length);
-    let at = 0;
-    for (const { resource, soft, hard } of limits) {
-      this.#limits[at] = RESOURCE[resource];
-      this.#limits[at + 1] = soft;
-      this.#limits[at + 2] = hard;
-      at += 3;
-    }
+  #childEnd(): ChildEnd {
+    const look = this.#look;
+    return childEnd(look[LOOK.status] ?? 0, {
+      userMicroseconds: look[LOOK.userMicroseconds] ?? 0,
+      systemMicroseconds: look[LOOK.systemMicroseconds] ?? 0,
+      maxRssKibibytes: look[LOOK.maxRssKibibytes] ?? 0,
+    });
   }
 
-  #writeGroups(groups: readonly number[]): void {
-    if (this.#groups.length < groups.length) this.#groups = new Uint32Array(groups.length);
-    this.#groups.set(groups);
+  #read(begin: number, end: number): Buffer {
+    return begin === end ? NOTHING : this.#lastOutput.subarray(begin, end);
+  }
+}
+
+/** `enum number` of launcher.c. */
+const NUMBERS = 10;
+const IS_OLD_WAY = 9;
+const NUMBERS_BYTES = NUMBERS * Int32Array.BYTES_PER_ELEMENT;
+const LIMIT_BYTES = 3 * Float64Array.BYTES_PER_ELEMENT;
+const GROUP_BYTES = Uint32Array.BYTES_PER_ELEMENT;
+
+/** A program in the form in which `agent_launch` takes it. */
+class PackedProgram {
+  readonly words: Int32Array;
+
+  /** @throws CodedError `null-byte` */
+  constructor({ file, args, folder, environment, user, limits, nice, cgroup }: Program) {
+    const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+    const text = textOf([file, folder, cgroup ?? '', file, ...args, ...variables]);
+    const groups = user?.groups ?? [];
+    const groupsAt = NUMBERS_BYTES + limits.length * LIMIT_BYTES;
+    const textAt = groupsAt + groups.length * GROUP_BYTES;
+    const words = Math.ceil((textAt + text.length) / Int32Array.BYTES_PER_ELEMENT);
+    const memory = new ArrayBuffer(words * Int32Array.BYTES_PER_ELEMENT);
+    this.words = new Int32Array(memory);
+    this.words.set([
+      Number(user !== undefined),
+      user?.uid ?? 0,
+      user?.gid ?? 0,
+      groups.length,
+      nice,
+      limits.length,
+      1 + args.length,
+      variables.length,
+      text.length,
+    ]);
+    const numbers = limits.flatMap(({ resource, soft, hard }) => [RESOURCE[resource], soft, hard]);
+    new Float64Array(memory, NUMBERS_BYTES, numbers.length).set(numbers);
+    new Uint32Array(memory, groupsAt, groups.length).set(groups);
+    new Uint8Array(memory, textAt).set(text);
   }
 
-  /** Writes strings with a null byte behind each; returns their bytes. */
-  #write(strings: readonly string[]): number {
-    if (strings.some((text) => text.includes('\0'))) {
-      throw new CodedError('null-byte', 'its parameters or its environment contain null bytes');
-    }
-    const text = `${strings.join('\0')}\0`;
-    const bytesMax = BYTES_PER_CHARACTER * text.length;
-    if (bytesMax > this.#strings.length) this.#strings = Buffer.allocUnsafeSlow(2 * bytesMax);
-    return this.#strings.write(text);
+  setOldWay(isOldWay: boolean): void {
+    this.words[IS_OLD_WAY] = Number(isOldWay);
   }
+}
+
+/** Strings with a null byte behind each. */
+function textOf(strings: readonly string[]): Uint8Array {
+  if (strings.some((text) => text.includes('\0'))) {
+    throw new CodedError('null-byte', 'its parameters or its environment contain null bytes');
+  }
+  return Buffer.from(`${strings.join('\0')}\0`);
 }
 
 class LaunchedProcess implements OwnedProcess {
   readonly pid: number;
-  readonly look: OwnedProcess['look'];
+  readonly #launcher: Launcher;
+  readonly #handle: Handle;
   #isStarting = true;
 
-  constructor(pid: number, look: OwnedProcess['look']) {
+  constructor(launcher: Launcher, handle: Handle, pid: number) {
+    this.#launcher = launcher;
+    this.#handle = handle;
     this.pid = pid;
-    this.look = (outputs) => {
-      const found = look(outputs);
-      if (found?.start !== undefined) this.#isStarting = false;
-      return found;
-    };
   }
 
   get isStarting(): boolean {
     return this.#isStarting;
+  }
+
+  look(outputs: readonly [number, number]): ProcessLook | undefined {
+    const found = this.#launcher.lookAt(this.#handle, outputs);
+    if (found?.start !== undefined) this.#isStarting = false;
+    return found;
   }
 }
 

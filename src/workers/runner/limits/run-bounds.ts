@@ -8,7 +8,6 @@ import { numbersIn } from '../../../shared/number-file.js';
 import type { PluginCgroup } from '../../../shared/plugin-limits.js';
 import type { ProcessBounds, ProcessExit } from '../started-process.js';
 import type { Limited, ProcessLimits } from './process-limits.js';
-import { resourceLimits } from './resource-limits.js';
 
 /** What of a run says how it is bounded. */
 export type BoundedRun = Pick<RunTask, 'limits' | 'user' | 'cgroup' | 'pluginName' | 'namespace'>;
@@ -27,12 +26,6 @@ export const NOTHING_LEFT: BoundsEnd = { left: [], outOfMemory: 0 };
 /** What the end of a process may tell of its cgroup. */
 export type CgroupEnd = Pick<ProcessExit, 'isCgroupEmpty'>;
 
-/** The bounds of one run. */
-export interface RunBounds extends ProcessBounds {
-  /** To be called when the run's process is gone, with its pid: ends what it has left in its cgroup. */
-  end(pid: number, exit: CgroupEnd | undefined): BoundsEnd;
-}
-
 /** A fork takes less, in milliseconds, on a machine that is not busy beyond measure. */
 const FORK_MS = 0.5;
 const NOBODY_WAKES = new Int32Array(new SharedArrayBuffer(4));
@@ -40,52 +33,77 @@ const NOBODY_WAKES = new Int32Array(new SharedArrayBuffer(4));
 /** A process that goes on starting others faster than they are bounded is left to its end. */
 const FAMILY_MAX = 1000;
 
-/** The bounds of a run that is about to start. What fails leaves a process unbounded, is logged, and ends no run. */
-export function boundsOf(run: BoundedRun, limits: ProcessLimits, log: Log): RunBounds {
-  const { cgroup, pluginName: plugin, namespace } = run;
-  const logFailure = (what: string, reason: string): void => {
-    log.warn({ plugin, namespace }, `plugin ${plugin} runs without its cgroup, ${what}: ${reason}`);
-  };
-  const notMoved = (reason: string) => logFailure('into which its process could not be moved', reason);
-  const attempt = <T>(work: (folder: string) => T, otherwise: T): T => {
+/** The bounds of one run, from right before its start on. What fails leaves it unbounded, is logged, and ends no run. */
+export class RunBounds implements ProcessBounds {
+  readonly #run: BoundedRun;
+  readonly #limited: Limited;
+  readonly #limits: ProcessLimits;
+  readonly #log: Log;
+  readonly #killedBefore: number;
+
+  /** @param limited what the run's process is bound to */
+  constructor(run: BoundedRun, limited: Limited, limits: ProcessLimits, log: Log) {
+    this.#run = run;
+    this.#limited = limited;
+    this.#limits = limits;
+    this.#log = log;
+    this.#killedBefore = outOfMemoryKills(run.cgroup);
+  }
+
+  apply(pid: number): void {
     try {
-      return cgroup === undefined ? otherwise : work(cgroup.folder);
+      boundFamily(pid, this.#limited, this.#run.cgroup?.folder, this.#limits);
     } catch (error) {
-      logFailure('whose processes could not be ended', reasonOf(error));
-      return otherwise;
+      this.#notMoved(reasonOf(error));
     }
-  };
-  const killedBefore = outOfMemoryKills(cgroup);
-  const limited = {
-    limits: resourceLimits(run.limits, cgroup?.controllers.includes('pids') !== true),
-    nice: run.limits.nice,
-    user: run.user,
-  };
-  return {
-    ...limited,
-    cgroup: cgroup?.folder,
-    apply: (pid) => {
-      try {
-        boundFamily(pid, limited, cgroup?.folder, limits);
-      } catch (error) {
-        notMoved(reasonOf(error));
-      }
-    },
-    failed: (what, code) => {
-      if (what === 'limits') limits.cannotBeSet(`the kernel answered ${code}`);
-      // A plugin that is removed loses its cgroup while its last run begins.
-      else if (code !== 'ENOENT' && code !== 'ENODEV') notMoved(`the kernel answered ${code}`);
-    },
-    kill: () => attempt(killProcesses, undefined),
-    end: (pid, exit) =>
-      attempt((folder) => {
-        const found = exit?.isCgroupEmpty === true ? [] : processesIn(folder);
-        // Those of the process's own group have got a SIGKILL already.
-        const left = found.filter((member) => ![pid, undefined].includes(groupOf(member)));
-        if (found.length > 0) killProcesses(folder);
-        return { left, outOfMemory: outOfMemoryKills(cgroup) - killedBefore };
-      }, NOTHING_LEFT),
-  };
+  }
+
+  failed(what: 'cgroup' | 'limits', code: string): void {
+    if (what === 'limits') this.#limits.cannotBeSet(`the kernel answered ${code}`);
+    // A plugin that is removed loses its cgroup while its last run begins.
+    else if (code !== 'ENOENT' && code !== 'ENODEV') this.#notMoved(`the kernel answered ${code}`);
+  }
+
+  kill(): void {
+    const { cgroup } = this.#run;
+    if (cgroup !== undefined) this.#attempt(() => killProcesses(cgroup.folder));
+  }
+
+  /** To be called when the run's process is gone, with its pid: ends what it has left in its cgroup. */
+  end(pid: number, exit: CgroupEnd | undefined): BoundsEnd {
+    const { cgroup } = this.#run;
+    if (cgroup === undefined) return NOTHING_LEFT;
+    const left = exit?.isCgroupEmpty === true ? [] : (this.#attempt(() => endLeft(pid, cgroup.folder)) ?? []);
+    const outOfMemory = outOfMemoryKills(cgroup) - this.#killedBefore;
+    return left.length === 0 && outOfMemory === 0 ? NOTHING_LEFT : { left, outOfMemory };
+  }
+
+  #attempt<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      this.#fails('whose processes could not be ended', reasonOf(error));
+      return undefined;
+    }
+  }
+
+  #notMoved(reason: string): void {
+    this.#fails('into which its process could not be moved', reason);
+  }
+
+  #fails(what: string, reason: string): void {
+    const { pluginName: plugin, namespace } = this.#run;
+    this.#log.warn({ plugin, namespace }, `plugin ${plugin} runs without its cgroup, ${what}: ${reason}`);
+  }
+}
+
+/** Ends what is in the cgroup of a process that is gone, and tells whom else than its own group that met. */
+function endLeft(pid: number, folder: string): readonly number[] {
+  const found = processesIn(folder);
+  // Those of the process's own group have got a SIGKILL already.
+  const left = found.filter((member) => ![pid, undefined].includes(groupOf(member)));
+  if (found.length > 0) killProcesses(folder);
+  return left;
 }
 
 /** The process, and what it may have started before it was bounded. */
