@@ -3,42 +3,54 @@ import test, { type TestContext } from 'node:test';
 import type { EndedRun } from '../../src/shared/messages.js';
 import { EndedRuns } from '../../src/workers/runner/ended-runs.js';
 
-const PATIENCE_MS = 2;
+const PATIENCE_MS = 6;
 
-function setUp(t: TestContext) {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+function setUp(t: TestContext, begun: number) {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setImmediate'] });
   const sent: (readonly EndedRun[])[] = [];
-  const ended = new EndedRuns((runs) => sent.push(runs));
-  const add = (...ids: number[]) => {
-    for (const runId of ids) ended.add({ runId, problem: 'it was only a test' });
+  const runs = new EndedRuns((ended) => sent.push(ended));
+  for (let run = 0; run < begun; run += 1) runs.begin();
+  const end = (...ids: number[]) => {
+    for (const runId of ids) runs.end({ runId, problem: 'it was only a test' });
   };
   const pass = (ms: number) => t.mock.timers.tick(ms);
-  return { add, pass, take: () => idsOf(ended.take()), sent: () => sent.map(idsOf) };
+  return { runs, end, pass, sent: () => sent.map((ended) => ended.map(({ runId }) => runId)) };
 }
 
-const idsOf = (ended: readonly EndedRun[]) => ended.map(({ runId }) => runId);
-
-test('the ends of a few milliseconds are told together', (t) => {
-  const { add, pass, sent } = setUp(t);
-  add(1);
+test('while more runs go on than have ended, ends are told together, in time', (t) => {
+  const { end, pass, sent } = setUp(t, 10);
+  end(1);
   pass(PATIENCE_MS - 1);
-  add(2);
+  end(2);
   assert.deepEqual(sent(), []);
   pass(1);
   assert.deepEqual(sent(), [[1, 2]]);
-  add(3);
+  end(3);
   pass(PATIENCE_MS);
   assert.deepEqual(sent(), [[1, 2], [3]]);
 });
 
-test('what the result of a batch tells is told once', (t) => {
-  const { add, pass, take, sent } = setUp(t);
-  add(1, 2);
-  assert.deepEqual(take(), [1, 2]);
-  assert.deepEqual(take(), []);
-  pass(PATIENCE_MS);
+test('when as many have ended as go on, all are told in the next turn, and once', (t) => {
+  const { runs, end, pass, sent } = setUp(t, 6);
+  end(1, 2);
+  pass(1);
   assert.deepEqual(sent(), []);
-  add(3);
-  pass(PATIENCE_MS);
-  assert.deepEqual(sent(), [[3]]);
+  end(3, 4);
+  assert.deepEqual(sent(), [], 'others may come along');
+  end(5);
+  pass(0);
+  assert.deepEqual(sent(), [[1, 2, 3, 4, 5]]);
+  pass(2 * PATIENCE_MS);
+  assert.equal(sent().length, 1);
+  runs.begin();
+  end(6, 7);
+  pass(0);
+  assert.deepEqual(sent()[1], [6, 7]);
+});
+
+test('the only run is told of at once', (t) => {
+  const { end, pass, sent } = setUp(t, 1);
+  end(1);
+  pass(0);
+  assert.deepEqual(sent(), [[1]]);
 });

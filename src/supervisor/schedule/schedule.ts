@@ -28,8 +28,11 @@ interface Entry {
 
 /** The timer is set for at most this long, so that a set clock or a sleep of the machine is noticed in time. */
 const LONGEST_TIMER_MS = 60_000;
-/** After some runs were begun the next ones wait so long, so that those of a busy host begin several at a time. */
-const BETWEEN_TURNS_MS = 10;
+/**
+ * After some runs were begun the next ones wait so long, so that those of a busy host begin many at a time: what two threads
+ * do for a run costs a third less then.
+ */
+const BETWEEN_TURNS_MS = 25;
 /** Runs begun in one go; other events have their turn before the next ones. */
 const RUNS_PER_TURN = 100;
 /** The two clocks differ by this much more or less than before: somebody set the wall clock. */

@@ -1,30 +1,44 @@
 import type { EndedRun } from '../../shared/messages.js';
 
-/** A run's end is told this much later at most: until then other ends come along, as a message costs more than what stands in it. */
-const TELL_WITHIN_MS = 2;
+/** A run's end is told this much later at most. */
+const TELL_WITHIN_MS = 6;
 
-/** Runs that have ended and that the supervisor has not heard of yet. */
+/**
+ * Tells of runs that have ended. A message costs more than what stands in it, and wakes a thread: it is sent when as many
+ * runs have ended as go on, so that their places are taken again before the others are free, and else in time.
+ */
 export class EndedRuns {
   readonly #send: (ended: readonly EndedRun[]) => void;
-  #ended: EndedRun[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  #underWay = 0;
+  #untold: EndedRun[] = [];
+  #inTime: NodeJS.Timeout | undefined;
+  #soon: NodeJS.Immediate | undefined;
 
-  /** @param send tells the supervisor, when nothing else does in time */
+  /** @param send tells the supervisor */
   constructor(send: (ended: readonly EndedRun[]) => void) {
     this.#send = send;
   }
 
-  add(ended: EndedRun): void {
-    this.#ended.push(ended);
-    this.#timer ??= setTimeout(() => this.#send(this.take()), TELL_WITHIN_MS);
+  /** To be called for each run that begins. */
+  begin(): void {
+    this.#underWay += 1;
   }
 
-  /** All that have ended, to be told now. */
-  take(): readonly EndedRun[] {
-    const ended = this.#ended;
-    this.#ended = [];
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    return ended;
+  end(ended: EndedRun): void {
+    this.#underWay -= 1;
+    this.#untold.push(ended);
+    // Not at once: the same look at the children may find others that have ended.
+    if (this.#untold.length >= this.#underWay) this.#soon ??= setImmediate(() => this.#tell());
+    else this.#inTime ??= setTimeout(() => this.#tell(), TELL_WITHIN_MS);
+  }
+
+  #tell(): void {
+    clearImmediate(this.#soon);
+    clearTimeout(this.#inTime);
+    this.#soon = undefined;
+    this.#inTime = undefined;
+    const untold = this.#untold;
+    this.#untold = [];
+    this.#send(untold);
   }
 }

@@ -33,13 +33,14 @@ interface ShiftParts {
 
 async function run(order: RunOrder, { plans, endedRuns, runner }: ShiftParts): Promise<void> {
   const { runId } = order;
+  endedRuns.begin();
   try {
     const task = plans.preparedFor(order);
     const isAwaited = !('plan' in order);
     const outcome = await runPlugin({ task, runId, dueAtMs: order.dueAtMs, isAwaited }, runner);
-    endedRuns.add({ runId, outcome: isAwaited ? outcome : summaryOf(outcome) });
+    endedRuns.end({ runId, outcome: isAwaited ? outcome : summaryOf(outcome) });
   } catch (error) {
-    endedRuns.add({ runId, problem: reasonOf(error) });
+    endedRuns.end({ runId, problem: reasonOf(error) });
   }
 }
 
