@@ -14,6 +14,7 @@ import { note, say } from './figures.js';
 import { layOutPlugins, registryOf } from './laid-out-plugins.js';
 import { buildLeastPlugin, buildSpawnLimit } from './least-plugin.js';
 import { cpuSeconds, residentMiB } from './process-usage.js';
+import { quantile } from './quantile.js';
 
 /** Till what Node.js compiles is compiled. */
 const WARM_UP_MS = 8000;
@@ -37,22 +38,29 @@ export async function benchTelegraf(nsqd: string, rates: readonly number[], seco
     const limit = buildSpawnLimit(folder);
     const telegraf = buildTelegraf();
     for (const rate of rates) {
-      const limitMs = limitCpuMs(limit, plugin);
-      note(`at ${rate} runs/s: CPU of a run at the limit (C)`, limitMs, 'ms');
-      const measureThis = (name: string) => (contestant: Contestant) =>
-        measure(`at ${rate} runs/s: ${name}`, contestant, seconds, limitMs);
-      await withAgent(nsqd, plugin, rate, measureThis('the agent'));
-      if (telegraf !== undefined) await withTelegraf(telegraf, plugin, rate, measureThis('Telegraf'));
+      const measureThis = async (name: string, start: Start) => {
+        const limitsBefore = limitsMs(limit, plugin);
+        const title = `at ${rate} runs/s: ${name}`;
+        let runMs = Number.NaN;
+        await start(async (contestant) => {
+          runMs = await measure(title, contestant, seconds);
+        });
+        const limitMs = quantile([...limitsBefore, ...limitsMs(limit, plugin)], 0.5);
+        note(`${title}, CPU of a run at the limit (C) right before and after`, limitMs, 'ms');
+        note(`${title}, CPU of a run, in that of the limit`, runMs / limitMs, '×');
+      };
+      await measureThis('the agent', (work) => withAgent(nsqd, plugin, rate, work));
+      if (telegraf === undefined) continue;
+      await measureThis('Telegraf', (work) => withTelegraf(telegraf, plugin, rate, work));
     }
   });
 }
 
-async function measure(
-  name: string,
-  contestant: Contestant,
-  seconds: number,
-  limitMs: number,
-): Promise<void> {
+/** Has a contestant run while something is done. */
+type Start = (work: (contestant: Contestant) => Promise<void>) => Promise<void>;
+
+/** Returns the CPU that a run took, the plugin's included, in ms. */
+async function measure(name: string, contestant: Contestant, seconds: number): Promise<number> {
   await waitUntil('some have run', async () => (await contestant.endedRuns()) > 0);
   await sleep(WARM_UP_MS);
   say(name);
@@ -63,17 +71,16 @@ async function measure(
   const cpuMs = (cpuSeconds(pid) - before.cpu) * 1000;
   note(name, (runs * 1000) / (performance.now() - before.at), 'runs/s');
   note(`${name}, CPU of a run, the plugin's included`, cpuMs / runs, 'ms');
-  note(`${name}, CPU of a run, in that of the limit`, cpuMs / runs / limitMs, '×');
   note(`${name}, resident memory`, residentMiB(pid), 'MiB');
+  return cpuMs / runs;
 }
 
-/** The least of some rounds. */
-function limitCpuMs(limit: string, plugin: string): number {
-  const rounds = Array.from({ length: LIMIT_ROUNDS }, () => {
+/** Of some rounds: what a run takes at the limit, now, as a machine's speed may change within minutes. */
+function limitsMs(limit: string, plugin: string): readonly number[] {
+  return Array.from({ length: LIMIT_ROUNDS }, () => {
     const printed = execFileSync(limit, [plugin, String(LIMIT_RUNS), AT_ONCE], { encoding: 'utf8' });
-    return (JSON.parse(printed) as { cpuSeconds: number }).cpuSeconds;
+    return ((JSON.parse(printed) as { cpuSeconds: number }).cpuSeconds * 1000) / LIMIT_RUNS;
   });
-  return (Math.min(...rounds) * 1000) / LIMIT_RUNS;
 }
 
 async function withAgent(

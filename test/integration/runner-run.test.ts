@@ -183,15 +183,16 @@ test('many runs at once and one after another leave no descriptor, process or ch
     Promise.all(
       Array.from({ length: 24 }, (_, n) => runner.run({ folder: [good, failing, missing][n % 3] ?? good })),
     );
-  await round();
-  const before = readdirSync('/proc/self/fd').length;
-  for (let n = 0; n < 4; n += 1) {
+  const doRound = async () => {
     const statuses = (await round()).map((outcome) => outcome.status);
     assert.deepEqual(
       statuses,
       Array.from({ length: 24 }, (_, k) => ['ok', 'exit', 'spawn'][k % 3]),
     );
-  }
+  };
+  await doRound();
+  const before = readdirSync('/proc/self/fd').length;
+  for (let n = 0; n < 4; n += 1) await doRound();
   await waitUntil(
     'all descriptors of the runs are closed',
     () => readdirSync('/proc/self/fd').length <= before,

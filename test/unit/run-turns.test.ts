@@ -61,6 +61,16 @@ test('runs beyond the places wait for their turn, and one warning a minute says 
   );
 });
 
+test('a wait of moments is not worth a warning', async (t) => {
+  t.mock.timers.enable({ apis: ['Date'], now: 1_000_000 });
+  const runs = new Runs(2);
+  await runs.take('a1 a2 a3 b4', 999_900);
+  assert.deepEqual(runs.lines, []);
+  t.mock.timers.tick(1000);
+  await runs.take('a5', 1_001_000);
+  assert.equal(runs.lines.length, 1, 'b4 waits for more than a second');
+});
+
 test('of runs that wait, the one that is due longest is first, whenever it came', async () => {
   const runs = new Runs(1);
   await runs.take('a1');

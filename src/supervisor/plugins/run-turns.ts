@@ -4,6 +4,8 @@ import type { Log } from '../../shared/log.js';
 
 /** A host that is short of places says so this often at most. */
 const WARN_EVERY_MS = 60_000;
+/** Runs begin many at a time, so that there is a wait of moments for some even where there are places enough. */
+const LONG_WAIT_MS = 1000;
 
 /** What of a run decides when its turn comes. */
 export interface Turn {
@@ -82,7 +84,7 @@ export class RunTurns<T extends Turn> {
     }
     this.#wait(run, line);
     this.#beginNext();
-    if (this.#waiting > 0) this.#warn();
+    if (this.#waiting > 0) this.#warnOfLongWait();
   }
 
   /** A run that had begun is over. */
@@ -175,6 +177,16 @@ export class RunTurns<T extends Turn> {
     return Math.min(without, this.#half);
   }
 
+  #longestDueAtMs(): number {
+    let longestDueAtMs = Number.POSITIVE_INFINITY;
+    for (const { waiting, hanging } of this.#lines.values()) {
+      for (const queue of [waiting, hanging]) {
+        longestDueAtMs = Math.min(longestDueAtMs, queue.peek()?.turn.dueAtMs ?? longestDueAtMs);
+      }
+    }
+    return longestDueAtMs;
+  }
+
   #mayHang(): boolean {
     return this.#hangingRunning < Math.max(1, this.#half);
   }
@@ -183,9 +195,10 @@ export class RunTurns<T extends Turn> {
     return Math.floor(this.#places / 2);
   }
 
-  #warn(): void {
+  #warnOfLongWait(): void {
     const nowMs = performance.now();
-    if (nowMs - this.#warnedAtMs < WARN_EVERY_MS) return;
+    if (nowMs - this.#warnedAtMs < WARN_EVERY_MS || Date.now() - this.#longestDueAtMs() < LONG_WAIT_MS)
+      return;
     this.#warnedAtMs = nowMs;
     this.#log.warn(
       { maxprocesses: this.#places, running: this.#running },

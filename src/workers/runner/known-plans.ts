@@ -1,20 +1,26 @@
 import type { RunBatch, RunOrder, RunSpec } from '../../shared/messages.js';
 
+/** A plan, and what was made of it for its runs. */
+interface KnownPlan<Prepared> {
+  readonly task: RunSpec;
+  prepared: Prepared | undefined;
+}
+
 /** What the scheduled runs of each plugin have in common, as far as this worker was told. */
 export class KnownPlans<Prepared> {
-  readonly #prepare: (spec: RunSpec) => Prepared;
+  readonly #prepare: (task: RunSpec) => Prepared;
   /** By the plugin's key. */
-  readonly #known = new Map<string, Prepared>();
+  readonly #known = new Map<string, KnownPlan<Prepared>>();
 
-  /** @param prepare makes of a plugin's task what all of its runs need; called once for each plan */
-  constructor(prepare: (spec: RunSpec) => Prepared) {
+  /** @param prepare makes of a plugin's task what all of its runs need; called once for each plan, with its first run */
+  constructor(prepare: (task: RunSpec) => Prepared) {
     this.#prepare = prepare;
   }
 
   /** Does what a batch says about plans; before its runs. */
   learn({ forgotten, plans }: Pick<RunBatch, 'forgotten' | 'plans'>): void {
     for (const key of forgotten) this.#known.delete(key);
-    for (const { key, task } of plans) this.#known.set(key, this.#prepare(task));
+    for (const { key, task } of plans) this.#known.set(key, { task, prepared: undefined });
   }
 
   /**
@@ -25,6 +31,7 @@ export class KnownPlans<Prepared> {
     if (!('plan' in order)) return this.#prepare(order);
     const known = this.#known.get(order.plan);
     if (known === undefined) throw new Error(`the runner was not told how ${order.plan} is run`);
-    return known;
+    known.prepared ??= this.#prepare(known.task);
+    return known.prepared;
   }
 }

@@ -29,7 +29,7 @@ export function stateFolderProblem(
 ): string | undefined {
   try {
     const found = ownerOf(folder, look);
-    if (found === undefined) mkdirSync(folder, MODE);
+    if (found === undefined) makeFolder(folder);
     else if (!isFolder(found)) {
       return `its state folder ${folder} is no folder; move it away`;
     } else if (isItsOwn(found, user)) return undefined;
@@ -39,6 +39,15 @@ export function stateFolderProblem(
     // Its whole place is gone; the start has the words for that.
     if (codeOf(error) === 'ENOENT') return undefined;
     return `its state folder ${folder} cannot be made: ${reasonOf(error)}`;
+  }
+}
+
+/** Another thread may have been faster. */
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, MODE);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
   }
 }
 
