@@ -218,6 +218,7 @@ export class PluginRuns {
       this.#begin(run, () => this.#turns.end(run));
     } catch (thrown) {
       this.#logFailure(run.plugin, thrown);
+      this.#current.delete(run.plugin.key);
       this.#turns.end(run);
     }
   }
