@@ -56,11 +56,37 @@ test('a daemon of two forks is ended when its run is over, and not before', { sk
   });
 });
 
+test('the end of what a run has left in its session is taken in one look', { skip }, async (t) => {
+  const runner = runnerPool(t);
+  const { log } = recordingLog();
+  const orphans = Orphans.open({
+    childTable: runner.setup.childTable,
+    pluginsUid: () => PLUGIN_USER?.uid,
+    log,
+  });
+  assert.ok(orphans);
+  t.after(() => orphans.close());
+  const folder = shellPlugin(t, 'sleep 600 >/dev/null 2>&1 & echo $! >&2', 'echo "[]"');
+  const { stderrEnd, status } = await runner.run({ folder });
+  assert.equal(status, 'ok');
+  const left = Number(stderrEnd);
+  assert.ok(left > 0);
+  await waitUntil('it has ended', () => ['Z', undefined].includes(statOf(left)?.[0]));
+  orphans.takeOrphansEnds();
+  assert.equal(parentOf(left), undefined);
+});
+
 /** Undefined when there is no such process, not even one that has ended. */
 function parentOf(pid: number): number | undefined {
+  const stat = statOf(pid);
+  return stat && Number(stat[1]);
+}
+
+/** From its state on. */
+function statOf(pid: number): string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch {
     return undefined;
   }

@@ -6,6 +6,8 @@ import { type CLibrary, cLibrary } from '../../shared/native/c-library.js';
 import { becomeSubreaper, someChildEnded, takeChildEnd } from '../../shared/native/process-calls.js';
 
 const LOOK_EVERY_MS = 2000;
+/** What has ended counts among the processes of its plugin until its end is taken: the next run may be short of them. */
+const TAKE_EVERY_MS = 200;
 /** Node.js takes the ends of its own children as soon as it hears of them; one that waits longer is nobody's. */
 const ZOMBIE_LOOKS = 3;
 
@@ -28,7 +30,8 @@ export class Orphans {
   readonly #childTable: SharedArrayBuffer;
   readonly #pluginsUid: () => number | undefined;
   readonly #log: Log;
-  readonly #timer: NodeJS.Timeout;
+  readonly #timers: readonly NodeJS.Timeout[];
+  readonly #ownSession = factsOf(process.pid)[0]?.session;
   /** In how many looks in a row a child was there that has ended. */
   #zombies = new Map<number, number>();
   /** Left behind, as far as the last look could tell. */
@@ -68,8 +71,11 @@ export class Orphans {
     this.#childTable = childTable;
     this.#pluginsUid = pluginsUid;
     this.#log = log;
-    this.#timer = setInterval(() => this.look(), LOOK_EVERY_MS);
-    this.#timer.unref();
+    this.#timers = [
+      setInterval(() => this.look(), LOOK_EVERY_MS),
+      setInterval(() => this.takeOrphansEnds(), TAKE_EVERY_MS),
+    ];
+    for (const timer of this.#timers) timer.unref();
   }
 
   /** Takes the ends of orphans that have ended, and ends those that no run can have anything to do with any more. */
@@ -87,8 +93,17 @@ export class Orphans {
     this.#suspects = new Set(left.map(({ pid }) => pid));
   }
 
+  /** Takes the ends of those that are orphans for certain: what the agent starts is in its session, or leads one. */
+  takeOrphansEnds(): void {
+    if (!someChildEnded(this.#library)) return;
+    for (const { pid, state, session } of ownChildren().flatMap(factsOf)) {
+      const isOrphan = session !== pid && session !== this.#ownSession;
+      if (state === 'Z' && isOrphan) takeChildEnd(this.#library, pid);
+    }
+  }
+
   close(): void {
-    clearInterval(this.#timer);
+    for (const timer of this.#timers) clearInterval(timer);
   }
 
   #runs(): readonly NotedChild[] {
