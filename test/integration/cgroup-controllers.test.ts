@@ -139,7 +139,8 @@ test('an agent alone in its cgroup makes room, bounds its plugins, and leaves no
   );
   const [base = ''] = readdirSync(place).filter((name) => name.startsWith('agent-'));
   assert.deepEqual(processesIn(place), []);
-  assert.deepEqual(processesIn(join(place, base, 'agent')), [agent.pid]);
+  // Beside what it has started itself.
+  assert.ok(processesIn(join(place, base, 'agent')).includes(agent.pid));
   const run = async (repo: string) => (await callPlugin(agent, 'run', repo, '&timeout=60')).body;
   assert.equal((await run(good)).status, 'ok');
   const of = (name: string, file: string) =>
