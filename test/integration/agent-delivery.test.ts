@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { chmodSync, existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -159,8 +160,11 @@ test('while nsqd is away, and without a spool, posts get 503 and Retry-After, an
 
 test('an ordinary stop delivers what was taken before it ends', { skip }, async (t) => {
   const nsqd = await startNsqd(t);
+  const place = temporaryFolder(t);
+  chmodSync(place, 0o777);
+  const printed = join(place, 'printed');
   const address = makeRepository(join(temporaryFolder(t), 'slow'), {
-    plugin: '#!/bin/sh\necho \'[{"name":"begun","value":1}]\'\nexec sleep 600\n',
+    plugin: `#!/bin/sh\necho '[{"name":"begun","value":1}]'\n: >${printed}\nexec sleep 600\n`,
   });
   const agent = await AgentProcess.start(t, {
     registry: { 'web.shop': [pluginItem('slow', address, '3600')] },
@@ -169,7 +173,7 @@ test('an ordinary stop delivers what was taken before it ends', { skip }, async 
   await waitUntil('it is fetched', async () => (await agent.call('/plugins/list')).body.plugins[0]?.commit);
   const repo = encodeURIComponent(address);
   const run = agent.call(`/plugins/run?ns=web.shop&repo=${repo}&timeout=300`);
-  await waitUntil('it runs', async () => (await agent.call('/plugins/list')).body.plugins[0]?.running);
+  await waitUntil('it has printed', () => existsSync(printed));
   const [answer, exitCode] = await Promise.all([run, agent.kill('SIGTERM')]);
   assert.equal(exitCode, 0);
   assert.equal(answer.body.status, 'signal');
