@@ -108,7 +108,7 @@ test('a killed agent leaves cgroups with what runs in them, and its next start e
   const root = testCgroup(t);
   const repo = new PluginRepositories(t).make('hanging', 'sleep 0.2; exec sleep 600');
   const runner = `cgroup = "${root}"`;
-  const first = await startWithPlugins(t, [pluginItem('hanging', repo, '100')], { runner });
+  const first = await startWithPlugins(t, [pluginItem('hanging', repo, '0')], { runner });
   void callPlugin(first, 'run', repo, '&timeout=200').catch(() => undefined);
   const folder = () => join(root, foldersIn(root)[0] ?? '', `plugin:${NAMESPACE}:hanging`);
   const pid = await waitUntil('it runs', () => processesIn(folder())[0]);

@@ -73,6 +73,16 @@ function texts(from: number, to: number): string[] {
   return Array.from({ length: to - from }, (_, n) => `document ${from + n}`);
 }
 
+test('who was told that too much is on its way to the disk is told when there is room again', async (t) => {
+  const under = new FeedUnderTest(t, { mode: 'always' });
+  await under.feed.ready;
+  const text = 'x'.repeat(2 ** 20);
+  while (!under.feed.isFull) under.take(text);
+  assert.equal(under.rooms, 0);
+  await waitUntil('there is room', () => !under.feed.isFull);
+  await waitUntil('it was told', () => under.rooms > 0);
+});
+
 test('what the output takes soon is never on disk', async (t) => {
   const under = new FeedUnderTest(t);
   for (const text of texts(0, 20)) under.take(text);

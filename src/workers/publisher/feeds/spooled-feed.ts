@@ -83,7 +83,7 @@ export class SpooledFeed implements OutputFeed {
       onOpen: () => this.#noteOpen(),
       onRecovered: () => this.#tick(),
     });
-    this.#store = new StoreQueue(this.#disk, share.maxBytes);
+    this.#store = new StoreQueue(this.#disk, share.maxBytes, () => this.#tellRoom());
     this.#heldStore = new HeldStore({
       held: this.#held,
       disk: this.#disk,
@@ -232,17 +232,15 @@ export class SpooledFeed implements OutputFeed {
     const wasAway = this.#watch.isAway;
     this.#watch.end();
     this.#placeWaiting();
-    if (wasFull && !this.isFull) this.#options.onRoom();
+    if (wasFull) this.#tellRoom();
     if (wasAway) this.#backlog.pump();
     if (this.#isDone) this.#onSettled?.();
   }
 
   #putOnDisk(record: OutputRecord, secured: Secured): void {
     this.#store.add(record, (id) => {
-      const wasFull = this.isFull;
       if (id === undefined) this.#placeAfterFailure(record, secured);
       else this.#noteStored(record, secured, id);
-      if (wasFull) this.#options.onRoom();
     });
   }
 
@@ -271,6 +269,10 @@ export class SpooledFeed implements OutputFeed {
     }
   }
 
+  #tellRoom(): void {
+    if (!this.isFull) this.#options.onRoom();
+  }
+
   #startTimer(): void {
     if (this.#isClosed) return;
     this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
@@ -284,7 +286,7 @@ export class SpooledFeed implements OutputFeed {
       for (const { record, secured } of this.#waiting.takeAll()) this.#drop(record, secured);
     }
     this.#storeHeld();
-    if (wasFull && !this.isFull) this.#options.onRoom();
+    if (wasFull) this.#tellRoom();
     if (this.#isDone) this.#onSettled?.();
     if (this.#watch.isIdle && this.#waiting.isEmpty) this.#stopTimer();
   }

@@ -17,6 +17,7 @@ export class StoreQueue {
   /** Bytes of records in one append. */
   readonly batchMostBytes: number;
   readonly #disk: SpoolDisk;
+  readonly #onRoom: () => void;
   #next: Storing[] = [];
   #nextBytes = 0;
   #bytes = 0;
@@ -24,9 +25,13 @@ export class StoreQueue {
   #appending = 0;
   #onEmpty: (() => void) | undefined;
 
-  /** @param maxBytes bound of the spool */
-  constructor(disk: SpoolDisk, maxBytes: number) {
+  /**
+   * @param maxBytes bound of the spool
+   * @param onRoom called when it is full no more
+   */
+  constructor(disk: SpoolDisk, maxBytes: number, onRoom: () => void) {
     this.#disk = disk;
+    this.#onRoom = onRoom;
     // The spool takes a quarter of its bound at once, its own bytes for each record included.
     this.batchMostBytes = Math.min(BATCH_MOST_BYTES, Math.floor(maxBytes / 8));
   }
@@ -73,12 +78,14 @@ export class StoreQueue {
 
   async #appendBatch(batch: readonly Storing[]): Promise<void> {
     const ids = await this.#disk.append(batch.map(({ record }) => record)).catch(() => undefined);
+    const wasFull = this.isFull;
     for (const [place, { record, stored }] of batch.entries()) {
       this.#bytes -= record.document.length;
       this.#points -= record.points;
       stored(ids?.[place]);
     }
     this.#appending -= 1;
+    if (wasFull && !this.isFull) this.#onRoom();
     if (this.#next.length === 0 && this.#appending === 0) this.#onEmpty?.();
   }
 }
