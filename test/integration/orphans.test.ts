@@ -12,9 +12,12 @@ import { waitUntil } from '../support/wait-until.js';
 
 const skip = cLibrary().library === undefined && 'the C library cannot be called here';
 
-/** In a session of its own, nothing of the run in hand, and its parent gone. */
-const DAEMON = '(setsid sh -c "echo \\$\\$ >&2; cd /; exec sleep 600 >/dev/null 2>&1 </dev/null" &)';
-const IS_UP = 'sleep 0.3';
+/**
+ * In a session of its own, nothing of the run in hand, and its parent gone. The plugin goes on when it has let go of its
+ * stdout, and prints the number of it.
+ */
+const DAEMON =
+  'daemon=$( (setsid sh -c "echo \\$\\$; cd /; exec sleep 600 </dev/null 2>/dev/null >/dev/null" &) ); echo $daemon >&2';
 
 test('a daemon of two forks is ended when its run is over, and not before', { skip }, async (t) => {
   const runner = runnerPool(t);
@@ -33,7 +36,7 @@ test('a daemon of two forks is ended when its run is over, and not before', { sk
     return children.length > 0 && children;
   });
   const { stderrEnd, status } = await runner.run({
-    folder: shellPlugin(t, DAEMON, IS_UP, 'echo "[]"'),
+    folder: shellPlugin(t, DAEMON, 'echo "[]"'),
     environment,
   });
   assert.equal(status, 'ok');
