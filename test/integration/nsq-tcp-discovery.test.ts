@@ -201,6 +201,7 @@ function addressOf(bound: ReturnType<ReturnType<typeof createTcpServer>['address
 
 describe('an nsqlookupd that answers badly', () => {
   const wrongPort = /usually 4161/;
+  const late = /did not answer within 300 ms/;
   const cases: readonly (readonly [name: string, answer: RequestListener, message: RegExp])[] = [
     ['an error', (_request, response) => void response.writeHead(500).end('x'), /HTTP status 500/],
     [
@@ -223,13 +224,13 @@ describe('an nsqlookupd that answers badly', () => {
       },
       /aborted|ECONNRESET|hang up/,
     ],
-    ['nothing', () => {}, /did not answer within 300 ms/],
+    ['nothing', () => {}, late],
     [
       'the beginning and no end',
       (_request, response) => {
         response.write('{"producers": [');
       },
-      /did not answer within 300 ms/,
+      late,
     ],
     [
       'without end',
@@ -250,7 +251,7 @@ describe('an nsqlookupd that answers badly', () => {
       const { producer, publish, event } = startProducer(t, {
         servers: [nsqd.address],
         lookupd: [bad],
-        lookupdTimeoutMs: name === 'without end' ? 20_000 : 300,
+        lookupdTimeoutMs: message === late ? 300 : 20_000,
       });
       await Promise.all(publish('t', ['x']));
       const told = await event('lookupd-failed');

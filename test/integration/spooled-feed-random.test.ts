@@ -221,16 +221,14 @@ class RandomRun {
   }
 
   async #reopen(): Promise<void> {
-    await waitUntil(
-      'the counts add up',
-      () => sumUp(this.#feed.status()) === this.#diskPointsAtOpen,
-      2000,
-    ).catch((thrown) => {
-      const difference = sumUp(this.#feed.status()) - this.#diskPointsAtOpen;
-      throw new Error(`${difference} points too many: ${JSON.stringify(this.#feed.status())}`, {
-        cause: thrown,
-      });
-    });
+    await waitUntil('the counts add up', () => sumUp(this.#feed.status()) === this.#diskPointsAtOpen).catch(
+      (thrown) => {
+        const difference = sumUp(this.#feed.status()) - this.#diskPointsAtOpen;
+        throw new Error(`${difference} points too many: ${JSON.stringify(this.#feed.status())}`, {
+          cause: thrown,
+        });
+      },
+    );
     await this.#close();
     this.#isStalled = false;
     this.#feed = this.#open();
