@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
+import { lastingPort } from './lasting-port.js';
 import { waitUntil } from './wait-until.js';
 
 /**
@@ -44,7 +45,7 @@ process.on('exit', () => {
   for (const child of alive) child.kill('SIGKILL');
 });
 
-/** Starts influxd on ports that the kernel chooses and waits until it answers. */
+/** Starts influxd on a free port and waits until it answers. */
 export async function startInfluxd(
   test: Pick<TestContext, 'after'>,
   options: InfluxdOptions = {},
@@ -60,7 +61,7 @@ export async function startInfluxd(
     launched.push(child);
     return { child, url: await listeningUrl(child) };
   };
-  let running = await start('127.0.0.1:0');
+  let running = await start(`127.0.0.1:${await lastingPort()}`);
   const { url } = running;
   const query: Influxd['query'] = (statement, database) => ask(url, options, statement, database);
   if (options.admin) {

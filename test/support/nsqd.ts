@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { lastingPort } from './lasting-port.js';
 import { consumeTopic, type TopicConsumer } from './nsq-consumer.js';
 import { endProgram, launchNsqProgram, missingReason, type NsqProgram } from './nsq-program.js';
 import { waitUntil } from './wait-until.js';
@@ -46,7 +47,7 @@ export interface Nsqd {
 }
 
 /**
- * Starts nsqd on ports that the kernel chooses and waits until it listens.
+ * Starts nsqd on free ports and waits until it listens.
  */
 export async function startNsqd(test: Pick<TestContext, 'after'>, options: NsqdOptions = {}): Promise<Nsqd> {
   const dataFolder = mkdtempSync(join(tmpdir(), 'agent-test-nsqd-'));
@@ -55,7 +56,8 @@ export async function startNsqd(test: Pick<TestContext, 'after'>, options: NsqdO
     for (const { process: child } of launched) await endProgram(child, 'SIGKILL');
     rmSync(dataFolder, { recursive: true, force: true });
   });
-  let running = await launch(dataFolder, '127.0.0.1:0', '127.0.0.1:0', options);
+  const [tcpPort, httpPort] = [await lastingPort(), await lastingPort()];
+  let running = await launch(dataFolder, `127.0.0.1:${tcpPort}`, `127.0.0.1:${httpPort}`, options);
   launched.push(running);
   const { tcpAddress, httpAddress } = running;
   return {

@@ -1,4 +1,5 @@
 import type { TestContext } from 'node:test';
+import { lastingPort } from './lasting-port.js';
 import { endProgram, launchNsqProgram, type NsqProgram } from './nsq-program.js';
 
 /** A real nsqlookupd on the loopback interface. It is ended after the test. */
@@ -13,7 +14,7 @@ export interface Nsqlookupd {
   start(): Promise<void>;
 }
 
-/** Starts nsqlookupd on ports that the kernel chooses and waits until it listens. */
+/** Starts nsqlookupd on free ports and waits until it listens. */
 export async function startNsqlookupd(test: Pick<TestContext, 'after'>): Promise<Nsqlookupd> {
   const launched: NsqProgram[] = [];
   test.after(async () => {
@@ -28,7 +29,8 @@ export async function startNsqlookupd(test: Pick<TestContext, 'after'>): Promise
     launched.push(program);
     return program;
   };
-  let running = await launch('127.0.0.1:0', '127.0.0.1:0');
+  const [tcpPort, httpPort] = [await lastingPort(), await lastingPort()];
+  let running = await launch(`127.0.0.1:${tcpPort}`, `127.0.0.1:${httpPort}`);
   const { tcpAddress, httpAddress } = running;
   return {
     tcpAddress,

@@ -4,6 +4,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { isIP } from 'node:net';
 import type { TestContext } from 'node:test';
+import { lastingPort } from './lasting-port.js';
 
 /** How an answer of the server goes wrong. */
 export type Misbehaviour =
@@ -68,6 +69,7 @@ export class RegistryServer {
 
   /** Listens, after a stop on the same port again. */
   async start(): Promise<void> {
+    this.#port ||= await lastingPort();
     this.#server.listen(this.#port, '127.0.0.1');
     await once(this.#server, 'listening');
     this.#port = (this.#server.address() as AddressInfo).port;
