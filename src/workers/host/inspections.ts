@@ -1,5 +1,6 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { InspectorAnswer, InspectorJob } from '../../shared/host-messages.js';
+import { startDeadline } from './deadline.js';
 import type { Warn } from './warnings.js';
 
 /** What came of a job: its answer, `stuck` when it did not answer in time, or `untried`. */
@@ -94,15 +95,15 @@ export class Inspections {
     this.#ports.add(port);
     const results: InspectionResult[] = [];
     const isLeft = await new Promise<boolean>((resolve) => {
-      let timer = setTimeout(resolve, START_TIMEOUT_MS + timeoutMs, true);
+      let callOff = startDeadline(START_TIMEOUT_MS + timeoutMs, () => resolve(true));
       port.on('message', (answer: InspectorAnswer | 'ready') => {
-        clearTimeout(timer);
+        callOff();
         if (answer !== 'ready') results.push(answer);
         if (results.length === jobs.length) resolve(false);
-        else timer = setTimeout(resolve, timeoutMs, true);
+        else callOff = startDeadline(timeoutMs, () => resolve(true));
       });
       port.on('close', () => {
-        clearTimeout(timer);
+        callOff();
         resolve(false);
       });
       startInspector(port2);

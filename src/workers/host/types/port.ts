@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import pLimit from 'p-limit';
 import type { WatchedPort } from '../../../shared/host-messages.js';
+import { startDeadline } from '../deadline.js';
 import type { HostType } from '../host-type.js';
 
 /** Connections that are tried at the same time; each is a descriptor. */
@@ -33,12 +34,12 @@ async function accepts({
   return new Promise((resolve) => {
     const socket = connect({ host: HERE, port });
     const end = (accepted: boolean): void => {
-      clearTimeout(timer);
+      callOff();
       socket.destroy();
       resolve(accepted);
     };
     // A socket's own time-out begins anew with every event.
-    const timer = setTimeout(end, connectTimeoutMs, false);
+    const callOff = startDeadline(connectTimeoutMs, () => end(false));
     // Where nobody listens, the kernel may choose this very port for our end, and connects the socket to itself.
     socket.once('connect', () => end(socket.localPort !== port));
     socket.once('error', () => end(false));
