@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import test from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type CLibrary, cLibrary } from '../../src/shared/native/c-library.js';
 import { keepDescriptors } from '../../src/shared/native/descriptors.js';
+import { crossSpawnEngine } from '../../src/workers/runner/cross-spawn-engine.js';
 import { Launcher } from '../../src/workers/runner/launcher/launcher.js';
 import { LauncherEngine } from '../../src/workers/runner/launcher-engine.js';
 import { PosixSpawnEngine } from '../../src/workers/runner/posix-spawn-engine.js';
+import { followProcess } from '../../src/workers/runner/process-run.js';
 import type { ProcessEngine, ProcessExit, StartedProcess } from '../../src/workers/runner/started-process.js';
 import { NO_LAUNCHER } from '../support/launcher.js';
+import { isAlive } from '../support/processes.js';
 import { programOf } from '../support/program.js';
 import { waitUntil } from '../support/wait-until.js';
 
@@ -59,10 +63,17 @@ for (const [name, open] of ENGINES) {
     () => beginsClean(openEngine(open)),
   );
 
+  test(`${name}: a process that ended in time is not timed out by a thread that was held up`, { skip }, () =>
+    endsInTime(openEngine(open)),
+  );
+
   test(`${name}: that a program cannot be started is a value that says why`, { skip }, () =>
     failuresAreValues(openEngine(open)),
   );
 }
+
+test('cross-spawn: a process that ended in time is not timed out by a thread that was held up', () =>
+  endsInTime(crossSpawnEngine));
 
 function openEngine(open: (library: CLibrary) => ProcessEngine): ProcessEngine {
   assert.ok(library);
@@ -159,6 +170,19 @@ async function beginsClean(engine: ProcessEngine): Promise<void> {
   assert.match(text, /^SigIgn:\t0+$/m);
   // The last is what ls itself looks into.
   assert.match(text, /\n0\n1\n2\n3\n$/);
+}
+
+async function endsInTime(engine: ProcessEngine): Promise<void> {
+  const timeoutMs = 50;
+  // So that timers are the next that the event loop looks at.
+  await nextTurn();
+  const process = await started(engine, 'echo in time');
+  const end = followProcess(process, { timeoutMs, graceMs: 10_000, maxOutputBytes: 100 });
+  const heldUp = new Int32Array(new SharedArrayBuffer(4));
+  do Atomics.wait(heldUp, 0, 0, 2 * timeoutMs);
+  while (isAlive(process.pid));
+  const { endedBy, exit, stdout } = await end;
+  assert.deepEqual([endedBy, exit?.code, stdout.toString()], ['itself', 0, 'in time\n']);
 }
 
 async function failuresAreValues(engine: ProcessEngine): Promise<void> {

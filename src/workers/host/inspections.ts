@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { startDeadline } from '../../shared/deadline.js';
 import type { InspectorAnswer, InspectorJob } from '../../shared/host-messages.js';
-import { startDeadline } from './deadline.js';
 import type { Warn } from './warnings.js';
 
 /** What came of a job: its answer, `stuck` when it did not answer in time, or `untried`. */

@@ -1,4 +1,5 @@
 import { setImmediate as afterPolling } from 'node:timers/promises';
+import { startDeadline } from '../../shared/deadline.js';
 import { isOverWithin } from '../../shared/within.js';
 import { BoundedOutput, OutputTail } from './process-output.js';
 import type { OutputListener, ProcessExit, StartedProcess } from './started-process.js';
@@ -119,7 +120,8 @@ class KeptOutputs implements OutputListener {
 class ProcessEnding {
   readonly #process: StartedProcess;
   readonly #graceMs: number;
-  #timer: NodeJS.Timeout;
+  readonly #callOffTimeout: () => void;
+  #timer: NodeJS.Timeout | undefined;
   #begunBy: 'timeout' | 'output' | undefined;
   #isFinished = false;
   #giveUp: (() => void) | undefined;
@@ -132,7 +134,7 @@ class ProcessEnding {
     this.inVain = new Promise((resolve) => {
       this.#giveUp = () => resolve(undefined);
     });
-    this.#timer = setTimeout(() => this.begin('timeout'), limits.timeoutMs);
+    this.#callOffTimeout = startDeadline(limits.timeoutMs, () => this.begin('timeout'));
   }
 
   /** What made the first step necessary; undefined when none was. */
@@ -145,7 +147,7 @@ class ProcessEnding {
     if (this.#begunBy !== undefined) return;
     this.#begunBy = why;
     if (this.#isFinished) return;
-    clearTimeout(this.#timer);
+    this.#callOffTimeout();
     this.#process.killGroup('SIGTERM');
     this.#timer = setTimeout(() => this.#force(), this.#graceMs);
   }
@@ -153,6 +155,7 @@ class ProcessEnding {
   /** The process is gone: what its outputs still bring may make it one that printed too much, but nothing is done. */
   finish(): void {
     this.#isFinished = true;
+    this.#callOffTimeout();
     clearTimeout(this.#timer);
   }
 

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import pLimit from 'p-limit';
+import { startDeadline } from '../../../shared/deadline.js';
 import type { WatchedPort } from '../../../shared/host-messages.js';
-import { startDeadline } from '../deadline.js';
 import type { HostType } from '../host-type.js';
 
 /** Connections that are tried at the same time; each is a descriptor. */
