@@ -110,7 +110,8 @@ test(
     assert.equal((await agent.call('/post?ns=web.shop', '[{"name": "a", "value": 1}]')).status, 200);
     const outputs = await waitUntil('the good one has taken the point', async () => {
       const { body } = await agent.call('/plugins/outputs');
-      return body.outputs[0]?.deliveredPoints === 1 && body.outputs;
+      // None in the answer of an agent whose publisher is busy.
+      return body.outputs?.[0]?.deliveredPoints === 1 && body.outputs;
     });
     assert.deepEqual(
       outputs.map(({ instance, state }: { instance: string; state: string }) => [instance, state]),
