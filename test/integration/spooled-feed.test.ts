@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Loss } from '../../src/shared/messages.js';
 import type { SpoolSettings } from '../../src/shared/output-settings.js';
+import { SetAsideFile } from '../../src/workers/publisher/feeds/set-aside-file.js';
 import { SpooledFeed } from '../../src/workers/publisher/feeds/spooled-feed.js';
 import { HeldOutput } from '../support/held-output.js';
 import { recordingLog } from '../support/recording-log.js';
@@ -222,6 +223,34 @@ test('a refusal is told to who waits, counted, logged, and leaves nothing behind
   const [first, second] = kept.map((line) => JSON.parse(line));
   assert.deepEqual([kept.length, first.reason, first.namespace], [2, 'the topic is bad', 'shop.test']);
   assert.deepEqual([first.document, second.document], ['bad', 'bad later']);
+});
+
+test('what is refused in the moment in which the write before it ends is kept, too', async (t) => {
+  const folder = temporaryFolder(t);
+  const blocker = join(folder, 'way');
+  writeFileSync(blocker, 'a file in the way');
+  const { log } = recordingLog();
+  const refused = (text: string) => ({
+    namespace: 'shop.test',
+    points: 1,
+    document: Buffer.from(JSON.stringify(text)),
+  });
+  const file = new SetAsideFile({
+    path: join(blocker, 'held.refused'),
+    maxBytes: 1_000_000,
+    output: 'held',
+    log: {
+      ...log,
+      error: () => {
+        rmSync(blocker);
+        queueMicrotask(() => file.add(refused('second'), 'bad'));
+      },
+    },
+  });
+  file.add(refused('first'), 'bad');
+  await waitUntil('the second is kept', () => existsSync(file.path));
+  await file.close();
+  assert.equal(JSON.parse(readFileSync(file.path, 'utf8')).document, 'second');
 });
 
 for (const mode of ['overflow', 'always'] as const) {
