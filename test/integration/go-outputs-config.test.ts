@@ -137,9 +137,12 @@ test(
     const started = await startCall(t, ['start', '-f', setting.file, '-c', outputs, '--daemon']).ended;
     t.after(() => call(t, ['stop', '-f', setting.file]));
     assert.equal(started.code, 0, started.stderr);
-    const status = await call(t, ['status', '-f', setting.file]);
-    assert.match(status.stdout, /alpha: /);
-    assert.match(status.stdout, /beta: /);
+    // A publisher that has yet to open its spools leaves the first question unanswered.
+    const status = await waitUntil('the outputs stand in the status', async () => {
+      const { stdout } = await call(t, ['status', '-f', setting.file]);
+      return stdout.includes('alpha: ') && stdout;
+    });
+    assert.match(status, /beta: /);
     const stopped = await call(t, ['stop', '-f', setting.file]);
     assert.equal(stopped.code, 0, stopped.stderr);
   },
