@@ -162,7 +162,7 @@ test('a full ring answers posts with 503 at once, lets runs wait, and delivers a
   });
   const agent = await AgentProcess.start(t, {
     registry: {
-      'plugin.shop': [{ measurement_type: 'PLUGIN', name: 'PLUGIN.large', git: plugin, interval: '30' }],
+      'plugin.shop': [{ measurement_type: 'PLUGIN', name: 'PLUGIN.large', git: plugin, interval: '0' }],
     },
     output: `servers = ["${nsqd.tcpAddress}"]\nresponsetimeout = 20`,
     spool: 'mode = "off"',

@@ -10,7 +10,7 @@ import { RegistryServer } from '../support/registry-server.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { waitUntil } from '../support/wait-until.js';
 
-const FILE_PROTOCOL = 'gitprotocols = ["file"]\nregistrytimeout = 1';
+const FILE_PROTOCOL = 'gitprotocols = ["file"]';
 
 /** A registry that knows this host, running until the test ends. */
 async function startRegistry(t: TestContext): Promise<RegistryServer> {

@@ -47,7 +47,8 @@ test('an agent whose stdout is not read waits with what does not fit, and goes o
   assert.equal((await agent.call('/post?ns=web.shop', metrics(1))).status, 200);
   const late = await agent.call('/post?ns=web.shop', metrics(5000, 1));
   assert.equal(late.status, 503);
-  assert.match(agent.stderr, /cannot write points to stdout: whatever reads it has taken nothing for 5 s/);
+  const stalled = /cannot write points to stdout: whatever reads it has taken nothing for 5 s/;
+  await waitUntil('the log says why', () => stalled.test(agent.stderr));
   let text = '';
   const post = agent.call('/post?ns=web.shop', metrics(5000, 5001));
   await waitUntil('all is read', () => {

@@ -105,7 +105,7 @@ test('memory of several processes counts together, and the next run begins anew'
   });
   assert.equal(many.status, 'signal', many.problem);
   assert.match(many.problem ?? '', /SIGKILL: it used more than 60000000 bytes of memory/);
-  assert.deepEqual(processesIn(cgroup.folder), []);
+  await waitUntil('all are gone', () => processesIn(cgroup.folder).length === 0);
   const next = await runner.run({ folder: shellPlugin(t, METRIC), cgroup, limits });
   assert.deepEqual([next.status, next.points], ['ok', 1]);
   const killed = await runner.run({ folder: shellPlugin(t, 'kill -9 $$'), cgroup, limits });

@@ -35,7 +35,7 @@ describe('git of the plugin store', () => {
     );
     chmodSync(command, 0o755);
     const environment = { ...gitEnvironment(), GIT_SSH_COMMAND: command, GIT_SSH_VARIANT: 'ssh' };
-    const stubborn = await openStore(test, { folder, environment, gitTimeoutMs: 500 });
+    const stubborn = await openStore(test, { folder, environment, gitTimeoutMs: 3000 });
     const error = await stubborn.store.ensure(pluginFrom('git@host.invalid:group/check.git'));
     assert.equal(error?.code, 'git-timeout');
     assert.ok(existsSync(join(scratch, 'pid')));

@@ -110,8 +110,11 @@ test('a daemon in a session of its own that keeps stdout open delays nothing and
 
 test('a plugin that is gone at once leaves no daemon, though its outputs could not be looked up', async (t) => {
   const runner = runnerPool(t);
-  const folder = shellPlugin(t, 'setsid sleep 600 & echo $! >&2; echo "[]"');
-  const outcomes = await Promise.all(Array.from({ length: 20 }, () => runner.run({ folder })));
+  // Each in a folder of its own: what runs in the same one would be taken for what the first to end has left.
+  const folders = Array.from({ length: 20 }, () =>
+    shellPlugin(t, 'setsid sleep 600 & echo $! >&2; echo "[]"'),
+  );
+  const outcomes = await Promise.all(folders.map((folder) => runner.run({ folder })));
   for (const { status, stderrEnd } of outcomes) {
     assert.equal(status, 'ok');
     await allGone(stderrEnd, 1);

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Loss } from '../../src/shared/messages.js';
 import type { SpoolSettings } from '../../src/shared/output-settings.js';
+import { SetAsideFile } from '../../src/workers/publisher/feeds/set-aside-file.js';
 import { SpooledFeed } from '../../src/workers/publisher/feeds/spooled-feed.js';
 import { HeldOutput } from '../support/held-output.js';
 import { recordingLog } from '../support/recording-log.js';
@@ -119,6 +120,8 @@ test('what the output does not take is soon safe on disk, and what comes then go
 
 test('what memory does not hold goes to disk, in both of its bounds', async (t) => {
   const under = new FeedUnderTest(t, { bufferSize: 10 });
+  // A disk that is slow to open must not make the output one that is away, which gets nothing from disk.
+  await under.feed.ready;
   for (const text of texts(0, 8)) under.take(text, 5);
   assert.deepEqual(under.output.texts, texts(0, 2));
   await waitUntil('the others are safe', () => under.secured.length >= 6);
@@ -222,6 +225,34 @@ test('a refusal is told to who waits, counted, logged, and leaves nothing behind
   assert.deepEqual([first.document, second.document], ['bad', 'bad later']);
 });
 
+test('what is refused in the moment in which the write before it ends is kept, too', async (t) => {
+  const folder = temporaryFolder(t);
+  const blocker = join(folder, 'way');
+  writeFileSync(blocker, 'a file in the way');
+  const { log } = recordingLog();
+  const refused = (text: string) => ({
+    namespace: 'shop.test',
+    points: 1,
+    document: Buffer.from(JSON.stringify(text)),
+  });
+  const file = new SetAsideFile({
+    path: join(blocker, 'held.refused'),
+    maxBytes: 1_000_000,
+    output: 'held',
+    log: {
+      ...log,
+      error: () => {
+        rmSync(blocker);
+        queueMicrotask(() => file.add(refused('second'), 'bad'));
+      },
+    },
+  });
+  file.add(refused('first'), 'bad');
+  await waitUntil('the second is kept', () => existsSync(file.path));
+  await file.close();
+  assert.equal(JSON.parse(readFileSync(file.path, 'utf8')).document, 'second');
+});
+
 for (const mode of ['overflow', 'always'] as const) {
   test(`mode ${mode}: a disk that cannot be written leaves memory, which says so, and recovers by itself`, async (t) => {
     const folder = temporaryFolder(t);
@@ -260,6 +291,8 @@ test('beside other outputs one without any room loses its own after a while, say
   assert.equal(under.losses[0]?.kind, 'no-room');
   assert.equal(under.feed.isFull, false);
   under.take('document 3', 5);
+  // The disk may be tried once more right now.
+  for (let turn = 0; turn < 200 && under.losses.length < 2; turn += 1) await nextTurn();
   assert.equal(under.losses.length, 2, 'no more is waited');
   assert.equal(under.status.droppedPoints['no-room'], 10);
   assert.ok(

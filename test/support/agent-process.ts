@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -7,6 +7,7 @@ import type { Body, ListedOutput } from './answer-body.js';
 import { removeCgroupsNamedIn } from './cgroup.js';
 import { type HttpAnswer, httpRequest } from './http-request.js';
 import { PROJECT_ROOT } from './project-root.js';
+import { removeFolder } from './temporary-folder.js';
 import { waitUntil } from './wait-until.js';
 import type { WrittenDocument } from './written-document.js';
 
@@ -86,7 +87,7 @@ export class AgentProcess {
     test.after(async () => {
       await agent.kill('SIGKILL');
       await removeCgroupsNamedIn(agent.stderr);
-      rmSync(folder, { recursive: true, force: true });
+      await removeFolder(folder);
     });
     await waitUntil('the agent answers', () => agent.#isUp());
     return agent;

@@ -44,9 +44,7 @@ export class SetAsideFile {
     const line = Buffer.concat([Buffer.from(`${head.slice(0, -1)},"document":`), document, LINE_END]);
     this.#waiting.push(line);
     this.#waitingBytes += line.length;
-    this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#writing ??= this.#writeAll();
   }
 
   /** Waits for what was added. */
@@ -68,6 +66,8 @@ export class SetAsideFile {
         this.#sayFailed(thrown);
       }
     }
+    // In the same turn in which nothing waits: what comes right behind begins a write of its own.
+    this.#writing = undefined;
   }
 
   async #append(lines: Buffer): Promise<void> {
