@@ -65,7 +65,7 @@ test(
     }
     const arrived = (id: string) => new Set(numbersOf(folder, id)).size;
     for (const id of ['good', 'panics', 'retries'])
-      await waitUntil(`${id} has all`, () => arrived(id) === 300, 60_000);
+      await waitUntil(`${id} has all`, () => arrived(id) === 300, 180_000);
     await waitUntil(
       'the refusals are counted',
       async () => (await agent.outputStatus('refuses')).setAsidePoints === 300,
@@ -142,12 +142,14 @@ test(
   options,
   async (t) => {
     const folder = temporaryFolder(t);
+    const hanging = join(folder, 'hanging');
     const nsqd = await startNsqd(t);
     const agent = await AgentProcess.start(
       t,
-      withNsq(nsqd, instance('hangs', folder, 'grace = 1', { hang_on: '1' })),
+      withNsq(nsqd, instance('hangs', folder, 'grace = 1', { hang_on: '1', once: hanging })),
     );
     assert.equal((await postNumbers(agent, 5)).status, 200);
+    await waitUntil('it hangs', () => existsSync(hanging));
     await waitUntil('they are on disk', async () => (await agent.outputStatus('hangs')).diskPoints >= 5);
     assert.equal(await agent.kill(), 0);
     assert.match(agent.stderr, /does not end within its grace, and is killed/);
