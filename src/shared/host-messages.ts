@@ -133,11 +133,11 @@ export class HostCounts {
     this.#words = new BigUint64Array(memory);
   }
 
-  /** Counts a round. */
+  /** Counts a round; after its points, so that whoever reads a round reads these, too. */
   add(type: HostTypeName, points: number): void {
     const first = 2 * HOST_TYPES.indexOf(type);
-    Atomics.add(this.#words, first, 1n);
     Atomics.add(this.#words, first + 1, BigInt(points));
+    Atomics.add(this.#words, first, 1n);
   }
 
   /** Those that had a round. */

@@ -18,6 +18,7 @@ import { type TestContext, test } from 'node:test';
 import { AgentProcess } from '../support/agent-process.js';
 import { call, makeSetting, startCall } from '../support/command-line.js';
 import { makeRepository } from '../support/git-repository.js';
+import { pluginItem, startWithPlugins } from '../support/plugin-item.js';
 import { PROJECT_ROOT } from '../support/project-root.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { waitUntil } from '../support/wait-until.js';
@@ -52,13 +53,16 @@ test('with the tables of a LodaStack file, registry and nsqd away, it starts, wa
     agent: 'ntpserver = "ntp.test.com"\ngit = "git://git@git.test.com/%s.git"',
     output: `name = "nsq"\nservers = ["0.0.0.0:${await freePort()}"]\nbuffersize = 1000\n[trace]\ncollector = []\n[member]\nx = 1`,
   });
-  const status = await agent.call('/me/status');
+  const status = await waitUntil('the registry was asked', async () => {
+    const answer = await agent.call('/me/status');
+    return answer.body.registry.problem !== undefined && answer;
+  });
   assert.equal(status.status, 200);
   assert.match(status.body.registry.problem ?? '', /refuses connections/);
-  assert.equal(count(agent.stderr, /\[trace\] and \[member\]/), 1);
-  assert.equal(count(agent.stderr, /ntpserver/), 1);
   assert.equal((await agent.call('/update')).status, 502);
   assert.equal(await agent.kill('SIGTERM'), 0);
+  assert.equal(count(agent.stderr, /\[trace\] and \[member\]/), 1);
+  assert.equal(count(agent.stderr, /ntpserver/), 1);
   const log = readFileSync(join(agent.folder, 'log', 'agent.log'), 'utf8');
   assert.doesNotMatch(agent.stderr + log + JSON.stringify(status.body), /hidden/);
 });
@@ -66,9 +70,12 @@ test('with the tables of a LodaStack file, registry and nsqd away, it starts, wa
 test('an address that is open to other hosts is warned about once', async (context) => {
   const { file } = makeSetting(context);
   const agent = startCall(context, ['start', '-f', file], { AGENT_AGENT_LISTEN: '0.0.0.0:0' });
-  const text = await agent.says(/running with pid/);
-  assert.equal(count(text, /WARNING/), 1, text);
-  assert.match(text, /403 until \[http\] tokenfile is set/);
+  await agent.says(/running with pid/);
+  agent.process.kill('SIGTERM');
+  // The log goes its own way to stderr.
+  const { stderr } = await agent.ended;
+  assert.equal(count(stderr, /WARNING/), 1, stderr);
+  assert.match(stderr, /403 until \[http\] tokenfile is set/);
 });
 
 test('a port that is taken is said in one sentence, without the inside of the program', async (context) => {
@@ -158,9 +165,7 @@ test('a plugin that outlives its SIGTERM does not cost the caller of /plugins/ru
   const repo = makeRepository(join(temporaryFolder(t), 'stubborn'), {
     plugin: `#!/bin/sh\ntrap '' TERM\n: >${started}/it\nwhile :; do sleep 0.1; done\n`,
   });
-  const item = { measurement_type: 'PLUGIN', name: 'stubborn', git: repo, interval: '0' };
-  const agent = await AgentProcess.start(t, {
-    registry: { 'web.shop': [item] },
+  const agent = await startWithPlugins(t, [pluginItem('stubborn', repo, '0')], {
     // More than the few seconds that requests get otherwise.
     runner: 'grace = 6',
   });
@@ -228,8 +233,9 @@ test('an agent whose configuration has become wrong since is found and stopped a
 
 test('a plugin that cannot be noted as disabled is disabled until the agent ends, and the caller is told', async (t) => {
   const repo = makeRepository(join(temporaryFolder(t), 'load'), { plugin: '#!/bin/sh\necho []\n' });
-  const item = { measurement_type: 'PLUGIN', name: 'load', git: repo, interval: '0' };
-  const agent = await AgentProcess.start(t, { registry: { 'web.shop': [item] } });
+  const agent = await startWithPlugins(t, [pluginItem('load', repo, '0')]);
+  // Not before its spool is open: nothing is written to the folder by then.
+  await agent.outputStatus();
   const state = join(agent.folder, 'state');
   rmSync(state, { recursive: true });
   writeFileSync(state, 'in the way');

@@ -64,8 +64,9 @@ test('a plugin that only runs on demand may print anything; a list of metrics is
 
 test('a called run takes param and timeout, is alone, works while disabled, and says what is unknown', async (t) => {
   const repositories = new PluginRepositories(t);
+  const gate = join(temporaryFolder(t), 'gate');
   const echoing = repositories.make('echoing', 'printf "<%s>" "$@"');
-  const slow = repositories.make('slow', 'exec sleep 600');
+  const slow = repositories.make('slow', 'while [ ! -e "$1" ]; do sleep 0.05; done');
   const missing = repositories.make('missing', { files: { readme: 'no plugin here' } });
   const agent = await startWithPlugins(t, [
     pluginItem('echoing', echoing, '0', { parameters: 'of  the registry' }),
@@ -82,13 +83,15 @@ test('a called run takes param and timeout, is alone, works while disabled, and 
   assert.equal((await callPlugin(agent, 'disable', echoing)).status, 200);
   assert.equal((await callPlugin(agent, 'run', echoing)).body.status, 'ok', 'whoever calls for it means it');
 
-  const hanging = callPlugin(agent, 'run', slow, '&timeout=2.5');
+  const first = callPlugin(agent, 'run', slow, `&timeout=60&param=${encodeURIComponent(gate)}`);
   await waitUntil('it runs', async () => (await listed(agent, 'slow')).running);
   const second = await callPlugin(agent, 'run', slow);
   assert.deepEqual([second.status, second.body.error?.code], [409, 'running']);
-  const { status, value, problem } = (await hanging).body;
+  writeFileSync(gate, '');
+  assert.equal((await first).body.status, 'ok');
+  const { status, value, problem } = (await callPlugin(agent, 'run', slow, '&timeout=0.5')).body;
   assert.deepEqual([status, value], ['timeout', 124]);
-  assert.match(problem ?? '', /plugin slow took longer than 2500 ms/);
+  assert.match(problem ?? '', /plugin slow took longer than 500 ms/);
 
   const unknown = await callPlugin(agent, 'run', 'https://git.example.com/ops/unknown.git');
   assert.equal(unknown.status, 404);

@@ -62,6 +62,7 @@ test('a stream is started once, started again when it ends, ended on disable, an
   const second = await newProcess(agent, 'live', [pid]);
   const after = await listed(agent, 'live');
   assert.deepEqual([after.stream?.restarts, after.runs, after.lastRun?.status], [1, 1, 'signal']);
+  await waitUntil('its end is told', () => runMetrics(agent, 'live').length === 1);
   assert.deepEqual(runMetrics(agent, 'live'), [['stream', 'signal', 137]]);
 
   assert.equal((await callPlugin(agent, 'disable', repo)).status, 200);
@@ -183,6 +184,24 @@ test('more streams than maxstreams wait until one ends, and the log says so', as
     const found = await running();
     return found.length === 1 && found[0]?.name !== first?.name;
   });
+});
+
+test('a stream that is disabled while it waits for a place does not take it', async (t) => {
+  const repositories = new PluginRepositories(t);
+  const names = ['one', 'two', 'three'];
+  const items = names.map((name) => streamItem(name, repositories.make(name, stream(1))));
+  const agent = await startWithPlugins(t, items, { runner: 'maxstreams = 1' });
+  const [first, ...others] = await waitUntil('one has printed', () => {
+    const begun = names.filter((name) => pointsOf(agent, `PLUGIN.${name}.pid`).length > 0);
+    return begun.length > 0 && [...begun, ...names.filter((name) => !begun.includes(name))];
+  });
+  const { pid } = await newProcess(agent, first ?? '');
+  for (const name of [...others, first ?? ''])
+    assert.equal((await callPlugin(agent, 'disable', (await listed(agent, name)).repo)).status, 200);
+  await gone(pid);
+  await callPlugin(agent, 'enable', (await listed(agent, first ?? '')).repo);
+  await newProcess(agent, first ?? '', [pid]);
+  for (const name of others) assert.deepEqual(pointsOf(agent, `PLUGIN.${name}.pid`), []);
 });
 
 test('a mode or format that is unknown is a problem of that item alone', async (t) => {

@@ -141,8 +141,11 @@ test('check and start warn of variables that set no key, and go on', async (cont
     /^agent: warning: these variables set no key: AGENT_LISTEN; those that do are AGENT_<T/m,
   );
   const agent = startCall(context, ['start', '-f', file], environment);
-  const text = await agent.says(/running with pid/);
-  assert.equal(text.match(/WARNING +these variables set no key: AGENT_LISTEN;/g)?.length, 1, text);
+  await agent.says(/running with pid/);
+  agent.process.kill('SIGTERM');
+  // The log goes its own way to stderr.
+  const log = (await agent.ended).stderr;
+  assert.equal(log.match(/WARNING +these variables set no key: AGENT_LISTEN;/g)?.length, 1, log);
 });
 
 test('check warns of a registry file that is not there', async (context) => {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { MessagePort } from 'node:worker_threads';
+import type { InspectorAnswer, InspectorJob } from '../../src/shared/host-messages.js';
 import { InspectorThreads } from '../../src/supervisor/host/inspector-threads.js';
 import { Inspections } from '../../src/workers/host/inspections.js';
 import { warnings } from '../../src/workers/host/warnings.js';
@@ -51,7 +53,10 @@ describe('the thread that measures the host', () => {
     host.setPlan({ intervals: { CPU: 0.05 } });
     await waitUntil('there are rates', () => host.values('cpu.idle').length > 2);
     assert.ok(host.values('cpu.idle').every((value) => value >= 0 && value <= 100));
-    assert.equal(host.values('cpu.idle').length, host.values('agent.alive').length - 1);
+    // Of rounds in a row it has no share of the processors when no tick is between them; this it has always.
+    const sent = host.points().map(({ measurement }) => measurement);
+    const count = (name: string) => sent.filter((measurement) => measurement === name).length;
+    assert.equal(count('cpu.context_switches'), count('agent.alive') - 1);
   });
 
   it('is started again when it dies, with the same plan', async (t) => {
@@ -78,6 +83,53 @@ describe('the thread that measures the host', () => {
     assert.deepEqual(host.lines, []);
   });
 });
+
+describe('a file that has answered before', () => {
+  it('is looked at again when it was slow once, also beside too many that hang', async (t) => {
+    const { log } = recordingLog();
+    const slow = new Map<string, () => void>();
+    const hung = Array.from({ length: 8 }, (_, place) => `/hung/${place}`);
+    for (const path of ['/local', ...hung]) slow.set(path, () => undefined);
+    const inspections = new Inspections({
+      timeoutMs: 50,
+      startInspector: (port) => answerUnlessSlow(port, slow),
+      warn: warnings(log),
+    });
+    t.after(() => inspections.close());
+    const look = async (...paths: readonly string[]) => {
+      const jobs = paths.map((path) => ({ kind: 'mount', path, readOnly: false }) as const);
+      const results = await inspections.inspect(jobs);
+      return results.map((result) => (typeof result === 'string' ? result : 'answered'));
+    };
+    const answerLate = async () => {
+      slow.get('/local')?.();
+      slow.delete('/local');
+      return waitUntil('it is not stuck any more', async () => {
+        const [result] = await look('/local');
+        return result !== 'stuck' && result;
+      });
+    };
+    assert.deepEqual(await look('/local'), ['stuck']);
+    assert.equal(await answerLate(), 'answered');
+    assert.deepEqual(await look(...hung), Array(8).fill('stuck'));
+    slow.set('/local', () => undefined);
+    assert.deepEqual(await look('/local', '/other'), ['stuck', 'untried']);
+    assert.equal(await answerLate(), 'answered');
+  });
+});
+
+/** In place of an inspector thread: hangs at a path that is in the map, where it leaves what gives the answer. */
+function answerUnlessSlow(port: MessagePort, slow: Map<string, () => void>): void {
+  const answer: InspectorAnswer = { kind: 'mount', usage: undefined, usable: true, problem: undefined };
+  port.once('message', (jobs: readonly InspectorJob[]) => {
+    port.postMessage('ready');
+    for (const job of jobs) {
+      const path = job.kind === 'mount' ? job.path : job.folder;
+      if (slow.has(path)) return void slow.set(path, () => port.postMessage(answer));
+      port.postMessage(answer);
+    }
+  });
+}
 
 describe('a file system', { skip: NO_HUNG_MOUNT }, () => {
   it('that counts in fragments of its blocks has the size that df says', async (t) => {
@@ -109,9 +161,11 @@ describe('file systems that hang', { skip: NO_HUNG_MOUNT }, () => {
       assert.deepEqual(new Set(host.values('fs.files.rw', path)), new Set([0]));
       assert.equal(host.values('fs.space.total', path).length, 0);
     }
-    assert.equal(warningsOf(host, /does not answer within 0\.3 s/), 2, 'each is said once');
+    // On a busy machine there may be more that are too slow.
+    for (const { path } of [one, other])
+      assert.equal(warningsOf(host, new RegExp(`^${path} does not answer within 0\\.3 s`)), 1, 'said once');
     assert.ok(host.values('fs.files.rw', '/').length > 0 || host.values('fs.files.rw').length > 6);
-    assert.ok(host.values('mem.total').length > 3);
+    await waitUntil('memory is measured meanwhile', () => host.values('mem.total').length > 3);
 
     one.answer();
     const answered = rounds();

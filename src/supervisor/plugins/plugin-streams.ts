@@ -173,7 +173,8 @@ export class PluginStreams {
 
   /** One process, from its start to its end. */
   async #runOnce(stream: Stream): Promise<void> {
-    if (!stream.isWanted) return;
+    // It may have waited long for its place.
+    if (!stream.isWanted || this.#disabled.disabledUntil(stream.plugin.key) !== undefined) return;
     stream.isDueNow = false;
     const startedAtMs = performance.now();
     const control = createStreamControl();

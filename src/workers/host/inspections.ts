@@ -139,7 +139,10 @@ export class Inspections {
       this.#stuck.delete(key);
       this.#forget(port);
     };
-    port.once('message', back);
+    port.once('message', (answer: InspectorAnswer | 'ready') => {
+      if (answer !== 'ready') this.#noteAnswer(job);
+      back();
+    });
     port.once('close', back);
     port.unref();
   }
