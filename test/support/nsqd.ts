@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { holdPort } from './held-port.js';
 import { consumeTopic, type TopicConsumer } from './nsq-consumer.js';
 import { endProgram, launchNsqProgram, missingReason, type NsqProgram } from './nsq-program.js';
 import { waitUntil } from './wait-until.js';
@@ -51,26 +52,38 @@ export interface Nsqd {
 export async function startNsqd(test: Pick<TestContext, 'after'>, options: NsqdOptions = {}): Promise<Nsqd> {
   const dataFolder = mkdtempSync(join(tmpdir(), 'agent-test-nsqd-'));
   const launched: NsqProgram[] = [];
+  let heldPorts: (() => void)[] = [];
+  const letPortsGo = () => {
+    for (const letGo of heldPorts) letGo();
+    heldPorts = [];
+  };
   test.after(async () => {
     for (const { process: child } of launched) await endProgram(child, 'SIGKILL');
+    letPortsGo();
     rmSync(dataFolder, { recursive: true, force: true });
   });
   let running = await launch(dataFolder, '127.0.0.1:0', '127.0.0.1:0', options);
   launched.push(running);
   const { tcpAddress, httpAddress } = running;
+  const end = async (signal: NodeJS.Signals) => {
+    await endProgram(running.process, signal);
+    if (heldPorts.length > 0) return;
+    heldPorts = await Promise.all([tcpAddress, httpAddress].map((address) => holdPort(portOf(address))));
+  };
   return {
     tcpAddress,
     httpAddress,
     get pid() {
       return pidOf(running.process);
     },
-    stop: () => endProgram(running.process, 'SIGTERM'),
-    kill: () => endProgram(running.process, 'SIGKILL'),
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
     pause: () => pause(running.process),
     resume: () => void running.process.kill('SIGCONT'),
     start: async () => {
       running = await launch(dataFolder, tcpAddress, httpAddress, options);
       launched.push(running);
+      letPortsGo();
     },
     messages: (topic) => takeAll(tcpAddress, httpAddress, topic),
     topicStats: (topic) => readTopic(httpAddress, topic),
@@ -80,6 +93,10 @@ export async function startNsqd(test: Pick<TestContext, 'after'>, options: NsqdO
 }
 
 const CHANNEL = 'test';
+
+function portOf(address: string): number {
+  return Number(address.slice(address.lastIndexOf(':') + 1));
+}
 
 function launch(
   dataFolder: string,
