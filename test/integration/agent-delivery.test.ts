@@ -167,7 +167,7 @@ test('an ordinary stop delivers what was taken before it ends', { skip }, async 
     plugin: `#!/bin/sh\necho '[{"name":"begun","value":1}]'\n: >${printed}\nexec sleep 600\n`,
   });
   const agent = await AgentProcess.start(t, {
-    registry: { 'web.shop': [pluginItem('slow', address, '3600')] },
+    registry: { 'web.shop': [pluginItem('slow', address, '0')] },
     output: `servers = ["${nsqd.tcpAddress}"]`,
   });
   await waitUntil('it is fetched', async () => (await agent.call('/plugins/list')).body.plugins[0]?.commit);

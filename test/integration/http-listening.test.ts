@@ -183,9 +183,9 @@ test('it listens on IPv6 loopback', async (t) => {
 
 test('slow heads, slow bodies and idle connections are ended, others go on', async (t) => {
   const limits = {
-    headersTimeoutMs: 100,
-    requestTimeoutMs: 200,
-    keepAliveTimeoutMs: 100,
+    headersTimeoutMs: 1000,
+    requestTimeoutMs: 1500,
+    keepAliveTimeoutMs: 1000,
     checkIntervalMs: 50,
   };
   const { address } = await startTestServer(t, { limits });

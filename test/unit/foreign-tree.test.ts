@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -70,6 +71,37 @@ test('while somebody swaps folders and links in it, nothing outside is touched',
   }
   assert.equal(readdirSync(outside).length, 50);
 });
+
+test('folders that somebody takes away in the middle of the removal are no error', async (t) => {
+  const tree = join(temporaryFolder(t), 'tree');
+  const folders = Array.from({ length: 20 }, (_, n) => join(tree, `f${n}`, 'inside'));
+  for (const folder of folders) mkdirSync(folder, { recursive: true });
+  let isOver = false;
+  const changing = comeAndGo(folders, () => isOver);
+  try {
+    await removeForeignTree(tree);
+  } catch (error) {
+    assert.match(String(error), /goes on writing/);
+  } finally {
+    isOver = true;
+    await changing;
+  }
+});
+
+/** Removes folders and makes them again, between the steps of the removal. */
+async function comeAndGo(folders: readonly string[], isOver: () => boolean): Promise<void> {
+  for (let isThere = true; !isOver(); isThere = !isThere) {
+    await turn();
+    for (const folder of folders) {
+      try {
+        if (isThere) rmdirSync(folder);
+        else mkdirSync(folder);
+      } catch {
+        // Moved up, or gone with what it was in.
+      }
+    }
+  }
+}
 
 /** Puts links to a folder where folders were, between the steps of the removal. */
 async function swap(tree: string, outside: string, isOver: () => boolean): Promise<void> {

@@ -33,6 +33,7 @@ export async function removeForeignTree(folder: string, signal?: AbortSignal): P
   }
 }
 
+/** Ends when it is empty, or at an entry that somebody has filled again: that would never end as long as he goes on. */
 async function emptyFolder(top: FileHandle, signal: AbortSignal | undefined): Promise<void> {
   for (let names = await namesIn(top); names.length > 0; names = await namesIn(top)) {
     let removed = 0;
@@ -40,7 +41,7 @@ async function emptyFolder(top: FileHandle, signal: AbortSignal | undefined): Pr
       if (signal?.aborted) return;
       removed += (await removeEntry(top, name)) ? 1 : 0;
     }
-    if (removed === 0) return;
+    if (removed < names.length) return;
   }
 }
 
@@ -58,7 +59,9 @@ async function removeEntry(top: FileHandle, name: Buffer): Promise<boolean> {
       const childPath = inside(folder, child);
       if (await isUnlinked(childPath)) continue;
       await openForOwner(childPath);
-      await rename(childPath, inside(top, newName()));
+      await rename(childPath, inside(top, newName())).catch((error: unknown) => {
+        if (!isSwapped(error)) throw error;
+      });
     }
   } finally {
     await folder.close();
