@@ -2,22 +2,11 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
-import { createChildTable } from '../../src/shared/child-table.js';
-import { createDescriptorLedger } from '../../src/shared/native/descriptor-ledger.js';
-import { createNoticeTimes } from '../../src/shared/notice-times.js';
-import { LaneWriter } from '../../src/shared/ring/lane-writer.js';
-import { createRing } from '../../src/shared/ring/layout.js';
 import { managedPlugin } from '../../src/supervisor/plugins/managed-plugin.js';
-import { PluginRuns } from '../../src/supervisor/plugins/plugin-runs.js';
-import { RunnerPool } from '../../src/supervisor/plugins/runner-pool.js';
 import { makeRepository } from '../support/git-repository.js';
-import { recordingLog } from '../support/recording-log.js';
-import { RUN_SETTINGS } from '../support/run-settings.js';
-import { PLUGIN_USER } from '../support/runner-pool.js';
+import { pluginRuns } from '../support/plugin-runs.js';
 import { openStore, pluginFrom, SCRIPT } from '../support/store.js';
 import { waitUntil } from '../support/wait-until.js';
-
-const LANES = 2;
 
 // The threads of the pool, and what they say, keep no process alive.
 const alive = setInterval(() => {}, 60_000);
@@ -28,32 +17,7 @@ test('a plugin whose files go between scheduled runs is noticed by the run that 
   const definition = pluginFrom(makeRepository(join(scratch, 'repository'), { plugin: SCRIPT }));
   const plugin = managedPlugin('shop/check', definition);
   assert.equal(await store.ensure(definition), undefined);
-  const { log } = recordingLog();
-  const ring = createRing(LANES, 1024 * 1024);
-  const setup = {
-    ring,
-    childTable: createChildTable(LANES),
-    descriptorLedger: createDescriptorLedger(LANES),
-    noticeTimes: createNoticeTimes(),
-    engine: 'auto',
-    allowSetuid: false,
-    firstLane: 1,
-    host: 'testhost',
-    databasePrefix: '',
-    maxDocumentBytes: 300_000,
-    logLevel: 'debug',
-  } as const;
-  const pool = new RunnerPool({
-    setup,
-    maxThreads: 1,
-    maxInputBytes: 1_000_000,
-    log,
-    acceptLine: () => undefined,
-  });
-  t.after(() => pool.close());
-  const runAs = () => ({ user: PLUGIN_USER });
-  const lane = new LaneWriter(ring, 0);
-  const runs = new PluginRuns({ settings: RUN_SETTINGS, pool, store, lane, runAs, cgroups: undefined, log });
+  const { runs } = pluginRuns(t, store);
   const runNow = async () => {
     const before = plugin.runs;
     runs.runDue(plugin, Date.now());

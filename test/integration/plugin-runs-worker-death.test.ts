@@ -2,29 +2,19 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
 import type { Worker } from 'node:worker_threads';
-import { childrenOfRow, createChildTable } from '../../src/shared/child-table.js';
-import { createDescriptorLedger } from '../../src/shared/native/descriptor-ledger.js';
-import { createNoticeTimes } from '../../src/shared/notice-times.js';
+import { childrenOfRow } from '../../src/shared/child-table.js';
 import { LaneReader } from '../../src/shared/ring/lane-reader.js';
-import { LaneWriter } from '../../src/shared/ring/lane-writer.js';
-import { createRing } from '../../src/shared/ring/layout.js';
 import { DisabledPlugins } from '../../src/supervisor/plugins/disabled-plugins.js';
 import { managedPlugin } from '../../src/supervisor/plugins/managed-plugin.js';
-import { PluginRuns } from '../../src/supervisor/plugins/plugin-runs.js';
 import { PluginStreams } from '../../src/supervisor/plugins/plugin-streams.js';
-import { RunnerPool } from '../../src/supervisor/plugins/runner-pool.js';
 import { StateFolder } from '../../src/supervisor/state/state-folder.js';
 import { begunChildren } from '../support/begun-children.js';
 import { makeRepository } from '../support/git-repository.js';
+import { LANES, pluginRuns, RUNNER_LANE } from '../support/plugin-runs.js';
 import { isAlive } from '../support/processes.js';
 import { recordingLog } from '../support/recording-log.js';
-import { RUN_SETTINGS } from '../support/run-settings.js';
-import { PLUGIN_USER } from '../support/runner-pool.js';
 import { openStore, pluginFrom } from '../support/store.js';
 import { waitUntil } from '../support/wait-until.js';
-
-const LANES = 3;
-const RUNNER_LANE = 1;
 
 // The threads of the pool, and what they say, keep no process alive.
 const alive = setInterval(() => {}, 60_000);
@@ -45,38 +35,7 @@ test('a runner worker that dies takes its plugins along: run metric, sentence, t
   const note = (worker: Worker) => workers.push(worker);
   process.on('worker', note);
   t.after(() => process.off('worker', note));
-  const ring = createRing(LANES, 1024 * 1024);
-  const childTable = createChildTable(LANES);
-  const { log, lines } = recordingLog();
-  const pool = new RunnerPool({
-    setup: {
-      ring,
-      childTable,
-      descriptorLedger: createDescriptorLedger(LANES),
-      noticeTimes: createNoticeTimes(),
-      engine: 'auto',
-      allowSetuid: false,
-      firstLane: RUNNER_LANE,
-      host: 'testhost',
-      databasePrefix: '',
-      maxDocumentBytes: 300_000,
-      logLevel: 'debug',
-    },
-    maxThreads: 1,
-    maxInputBytes: 1_000_000,
-    log,
-    acceptLine: () => undefined,
-  });
-  t.after(() => pool.close());
-  const runs = new PluginRuns({
-    settings: RUN_SETTINGS,
-    pool,
-    store,
-    lane: new LaneWriter(ring, 0),
-    runAs: () => ({ user: PLUGIN_USER }),
-    cgroups: undefined,
-    log,
-  });
+  const { runs, ring, childTable, lines } = pluginRuns(t, store);
 
   const lost = runs.runCalled(hanging, 60_000, undefined);
   const pid = await waitUntil('it runs', () => begunChildren(childTable, RUNNER_LANE)[0]?.pid);
@@ -100,6 +59,7 @@ test('a runner worker that dies takes its plugins along: run metric, sentence, t
   assert.ok(new LaneReader(ring, RUNNER_LANE).read(), 'the successor has the lane');
   assert.deepEqual(childrenOfRow(childTable, RUNNER_LANE), []);
 
+  const { log } = recordingLog();
   const streams = new PluginStreams({
     runs,
     disabled: new DisabledPlugins(new StateFolder(scratch, log), log),

@@ -177,9 +177,13 @@ export class PluginRuns {
     this.#isStopping = true;
     this.#turns.close();
     for (const { wanted } of this.#current.values()) if (wanted.stream) wantEnd(wanted.stream);
-    this.#pool.signalAll('SIGTERM');
+    const asked = new Set<number>();
+    const ask = () => this.#pool.signalAll('SIGTERM', asked);
+    ask();
+    const asking = setInterval(ask, SIGNAL_EVERY_MS);
     const kill = setTimeout(() => this.#pool.signalAll('SIGKILL'), this.#settings.graceMs);
     await isOverWithin(this.#settings.graceMs + STOP_MARGIN_MS, this.#untilNoneIsUnderWay());
+    clearInterval(asking);
     clearTimeout(kill);
     if (this.#underWay > 0) {
       this.#log.error(

@@ -127,9 +127,14 @@ export class RunnerPool {
     return child !== undefined && signalGroup(child.pid, signal);
   }
 
-  /** Sends a signal to the process groups of all runs. */
-  signalAll(signal: NodeJS.Signals): void {
-    for (const { pid } of this.#children()) signalGroup(pid, signal);
+  /**
+   * Sends a signal to the process groups of all runs.
+   * @param reached pids of those that have got it, which do not get it again; those that get it now are added
+   */
+  signalAll(signal: NodeJS.Signals, reached = new Set<number>()): void {
+    for (const { pid } of this.#children()) {
+      if (!reached.has(pid) && signalGroup(pid, signal)) reached.add(pid);
+    }
   }
 
   /** Ends the workers; runs that are not over by then are ended the hard way. */
