@@ -16,13 +16,13 @@ export interface SyncOutcome extends Pick<RegistryView, 'problems' | 'stale'> {
 
 /** The parts that follow the registry. */
 export interface RegistryFollowers {
-  readonly plugins: PluginSet;
-  readonly hostThread: HostThread;
+  readonly plugins: Pick<PluginSet, 'apply'>;
+  readonly hostThread: Pick<HostThread, 'setPlan'>;
 }
 
 /** Brings what the registry says to those who follow it, and remembers how the last sync went. */
 export class RegistrySync {
-  readonly #registry: Registry;
+  readonly #registry: Pick<Registry, 'lastKnown' | 'sync'>;
   readonly #followers: RegistryFollowers;
   readonly #log: Log;
   readonly #hostProblems: ProblemLog;
@@ -30,9 +30,16 @@ export class RegistrySync {
   #namespaces: readonly string[] = [];
   #lastSyncAt: Date | undefined;
   #problem: string | undefined;
+  /** What came of the last answer, which those get, too, who have asked at the same time. */
+  #last: { readonly view: RegistryView; readonly outcome: SyncOutcome } | undefined;
 
   /** @param address of the registry, without credentials, for the status */
-  constructor(registry: Registry, followers: RegistryFollowers, address: string, log: Log) {
+  constructor(
+    registry: Pick<Registry, 'lastKnown' | 'sync'>,
+    followers: RegistryFollowers,
+    address: string,
+    log: Log,
+  ) {
     this.#registry = registry;
     this.#followers = followers;
     this.#address = address;
@@ -62,15 +69,20 @@ export class RegistrySync {
   async now(): Promise<SyncOutcome> {
     try {
       const view = await this.#registry.sync();
-      this.#lastSyncAt = new Date();
-      const changes = this.#applyPlugins(view);
-      const problems = [...view.problems, ...this.#applyHost(view)];
-      this.#problem = problemOf(view.stale, problems);
-      return { changes, problems, stale: view.stale };
+      if (this.#last?.view !== view) this.#last = { view, outcome: this.#apply(view) };
+      return this.#last.outcome;
     } catch (thrown) {
       this.#problem = reasonOf(thrown);
       throw thrown;
     }
+  }
+
+  #apply(view: RegistryView): SyncOutcome {
+    this.#lastSyncAt = new Date();
+    const changes = this.#applyPlugins(view);
+    const problems = [...view.problems, ...this.#applyHost(view)];
+    this.#problem = problemOf(view.stale, problems);
+    return { changes, problems, stale: view.stale };
   }
 
   #applyPlugins(view: RegistryView): PluginChanges {
