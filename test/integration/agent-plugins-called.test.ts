@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Body } from '../support/answer-body.js';
 import { commitTo } from '../support/git-repository.js';
+import { hangingServer } from '../support/git-server.js';
 import {
   callPlugin,
   listed,
+  NAMESPACE,
   PluginRepositories,
   PRINT_UP,
   pluginItem,
@@ -147,4 +149,15 @@ cat ./version
   assert.equal(broken.status, 502);
   assert.match(broken.body.error?.message ?? '', /"plugin" is an empty file/);
   assert.equal((await callPlugin(agent, 'run', repo)).body.stdout, '3', 'the version before stays');
+});
+
+test('a plugin that leaves the registry while a call waits for its files is one that nobody knows', async (t) => {
+  const server = await hangingServer(t);
+  const repo = `${server.address}/x`;
+  const agent = await startWithPlugins(t, [pluginItem('hanging', repo, '0')]);
+  const call = callPlugin(agent, 'run', repo);
+  await waitUntil('git asks the server', () => server.connections.size > 0);
+  agent.changeRegistry({ [NAMESPACE]: [] });
+  const { status, body } = await call;
+  assert.deepEqual([status, body.error?.code], [404, 'unknown-plugin']);
 });

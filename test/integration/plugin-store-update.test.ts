@@ -143,7 +143,9 @@ describe('change and removal of a plugin', () => {
     await store.ensure(old);
     const held = store.acquire(old);
     assert.equal(store.acquire(changed), undefined);
+    assert.equal(store.versionOf(changed), undefined);
     assert.equal(await store.ensure(changed), undefined);
+    assert.match(store.versionOf(changed) ?? '', /^[0-9a-f]{40}$/);
     const next = store.acquire(changed);
     assert.equal(readFileSync(join(next?.folder ?? '', 'plugin'), 'utf8'), `${SCRIPT}# new`);
     assert.ok(existsSync(held?.folder ?? ''));

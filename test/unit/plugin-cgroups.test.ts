@@ -5,7 +5,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, wr
 import { join } from 'node:path';
 import test from 'node:test';
 import { killProcesses, moveProcess, processesIn } from '../../src/shared/cgroup-processes.js';
-import { PluginCgroups } from '../../src/supervisor/cgroups/plugin-cgroups.js';
+import { PluginCgroups, removeCgroup } from '../../src/supervisor/cgroups/plugin-cgroups.js';
 import { NO_CGROUPS, testCgroup } from '../support/cgroup.js';
 import { recordingLog } from '../support/recording-log.js';
 import { NO_LIMITS } from '../support/runner-pool.js';
@@ -73,6 +73,16 @@ test('a plugin that is removed takes its processes and its cgroup along', {
   await ended;
   await cgroups.close();
   assert.equal(existsSync(cgroup.folder), false);
+});
+
+test('a cgroup that is needed again while those in it are removed stays', {
+  skip: NO_CGROUPS ?? false,
+}, async (t) => {
+  const folder = join(testCgroup(t), 'plugin');
+  const inner = join(folder, 'inner');
+  for (const path of [folder, inner]) mkdirSync(path);
+  await removeCgroup(folder, () => !existsSync(inner));
+  assert.deepEqual([existsSync(folder), existsSync(inner)], [true, false]);
 });
 
 test('where the kernel cannot end a cgroup in one step it is frozen and ended', async (t) => {

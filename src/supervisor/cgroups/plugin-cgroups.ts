@@ -112,6 +112,7 @@ export async function removeCgroup(folder: string, isWanted: () => boolean = () 
       for (const entry of readdirSync(folder, { withFileTypes: true })) {
         if (entry.isDirectory()) await removeCgroup(join(folder, entry.name));
       }
+      if (isWanted()) return;
       rmdirSync(folder);
       return;
     } catch (error) {

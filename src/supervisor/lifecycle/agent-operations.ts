@@ -106,9 +106,10 @@ export class AgentOperations implements Operations {
   }
 
   async runPlugin({ namespace, repo }: PluginReference, request: RunRequest): Promise<RunOutcome> {
-    const plugin = this.#parts.plugins.find(namespace, repo);
-    await this.#parts.store.ensure(plugin.definition);
-    return this.#parts.runs.runCalled(plugin, request.timeoutMs, request.parameters);
+    const { plugins, store, runs } = this.#parts;
+    await store.ensure(plugins.find(namespace, repo).definition);
+    // Meanwhile the registry may have taken it off this host.
+    return runs.runCalled(plugins.find(namespace, repo), request.timeoutMs, request.parameters);
   }
 
   async setPluginEnabled({ namespace, repo }: PluginReference, enabled: boolean): Promise<PluginEnabling> {

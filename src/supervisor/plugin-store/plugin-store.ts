@@ -119,9 +119,9 @@ export class PluginStore {
     this.#plugins.get(pluginKey(plugin))?.lookAgain();
   }
 
-  /** Full hash of the commit that the next run gets; undefined while the plugin is not there. */
-  versionOf(plugin: PluginName): string | undefined {
-    return this.#plugins.get(pluginKey(plugin))?.commit;
+  /** Full hash of the commit that the next run gets; undefined while the plugin is not there from its address. */
+  versionOf(plugin: PluginDefinition): string | undefined {
+    return this.#plugins.get(pluginKey(plugin))?.commitOf(plugin);
   }
 
   /** Why the plugin is not there, in a sentence; undefined when it is, or when its first clone is still under way. */

@@ -53,9 +53,9 @@ export class StoredPlugin {
     if (found !== undefined) this.#current = this.#inUse(found);
   }
 
-  /** Full hash of the commit that the next run gets. */
-  get commit(): string | undefined {
-    return this.#current?.version.commit;
+  /** See PluginStore. */
+  commitOf(plugin: PluginDefinition): string | undefined {
+    return this.#serves(plugin) ? this.#current?.version.commit : undefined;
   }
 
   /** Why it is not there, in a sentence; undefined when it is or nothing was tried yet. */
