@@ -104,8 +104,8 @@ test('an nsqlookupd that knows nobody yet makes nobody forgotten', () => {
 });
 
 test('the table tells state, failures in a row and the last error of each', () => {
-  const list = servers('a');
   const before = Date.now();
+  const list = servers('a');
   const row = () => {
     const [health] = list.health();
     assert.ok(health !== undefined && health.since >= before && health.since <= Date.now());
