@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { readAs } from '../support/format-points.js';
 
 function perfdataOf(output: string) {
-  const { points, bad, problem } = readAs('nagios', `x|${output}`, null);
+  const { points, bad, problem } = readAs('nagios', `x|${output}\n`, null);
   assert.deepEqual([bad, problem], [[], undefined], output);
   return points.map(([name, tags, fields]) => [name, tags, fields]);
 }
@@ -32,6 +32,16 @@ describe('the state', () => {
     ]);
     assert.deepEqual(readAs('nagios', 'text', 4).points, []);
     assert.deepEqual(readAs('nagios', 'text', null).points, []);
+  });
+
+  it('is there whatever bytes are in the text: they are for people to read', () => {
+    const output = Buffer.from('Gr\u00f6\u00dfe | a=1 \u00f6=2', 'latin1');
+    const { points, bad, problem } = readAs('nagios', output, 2);
+    assert.deepEqual(points, [
+      ['state', {}, { value: 2, state: 'CRITICAL', output: 'Gr\ufffd\ufffde' }, undefined],
+      ['a', {}, { value: 1 }, undefined],
+    ]);
+    assert.deepEqual([bad, problem], [['1: is not UTF-8 text'], undefined]);
   });
 
   it('has at most 1,000 characters of the text', () => {

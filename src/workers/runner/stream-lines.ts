@@ -3,9 +3,10 @@ import { reasonOf } from '../../shared/coded-error.js';
 import type { PluginFormat } from '../../shared/plugin-format.js';
 import { type DocumentSettings, type EncodedMetrics, PointsEncoder } from '../../shared/points-document.js';
 import { printable } from '../../shared/printable.js';
-import { type LineFormat, readFindings } from './plugin-output.js';
+import { CUT_OFF, type LineFormat, readFindings } from './plugin-output.js';
 
 const LINE_END = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
 
 /** Makes points of the lines that a long-running plugin prints; each line is understood by itself. */
 export class StreamLines {
@@ -30,7 +31,7 @@ export class StreamLines {
       const found = bytes.indexOf(LINE_END, start);
       const end = found === -1 ? bytes.length : found;
       this.#lines += 1;
-      const line = bytes.subarray(start, end);
+      const line = bytes.subarray(start, bytes[end - 1] === CARRIAGE_RETURN ? end - 1 : end);
       if (isText || isUtf8(line)) this.#encodeLine(line.toString('utf8'), encoder);
       else encoder.refuse(this.#lines, 'is not UTF-8 text');
       start = end + 1;
@@ -39,6 +40,19 @@ export class StreamLines {
       this.#lines += 1;
       encoder.refuse(this.#lines, 'is too long and was left out');
     }
+    return encoder.finish();
+  }
+
+  /**
+   * Encodes a last line without end.
+   * @param isCutOff its process was ended, perhaps before it had printed the rest
+   */
+  encodeLast(bytes: Buffer, isCutOff: boolean): EncodedMetrics {
+    // A JSON text itself tells whether there is more to come.
+    if (!isCutOff || this.#format === 'json') return this.encode(bytes, 0);
+    this.#lines += 1;
+    const encoder = new PointsEncoder(this.#settings, 0);
+    encoder.refuse(this.#lines, CUT_OFF);
     return encoder.finish();
   }
 

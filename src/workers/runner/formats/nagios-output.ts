@@ -29,7 +29,9 @@ export function isNagiosState(exitCode: number | undefined): exitCode is 0 | 1 |
 export function* readNagiosOutput(output: string, exitCode: number | undefined): Generator<Finding> {
   let isText = true;
   for (const { line, text } of numberedLines(output)) {
-    if (line === 1 && isNagiosState(exitCode)) yield { line, sample: stateSample(exitCode, text) };
+    if (line === 1 && isNagiosState(exitCode)) {
+      yield { line, sample: stateSample(exitCode, text), mayBeGarbled: true };
+    }
     const bar = isText ? text.indexOf('|') : -1;
     const isData = !isText || bar !== -1;
     if (isData && text.length > LINE_LENGTH_MAX) {
