@@ -66,6 +66,17 @@ describe('performance data', () => {
     ]);
   });
 
+  it('may have commas between its items, as in the documentation of Nagios', () => {
+    assert.deepEqual(perfdataOf('percent_packet_loss=0, rta=0.80'), [
+      ['percent_packet_loss', {}, { value: 0 }],
+      ['rta', {}, { value: 0.8 }],
+    ]);
+    assert.deepEqual(perfdataOf("time=0.1s;1;2, 'a b'=U, size=5B,"), [
+      ['time', { unit: 's' }, { value: 0.1, warn: 1, crit: 2 }],
+      ['size', { unit: 'B' }, { value: 5 }],
+    ]);
+  });
+
   it('has units, whatever they are', () => {
     const units = ['s', 'us', 'ms', '%', 'B', 'KB', 'MB', 'TB', 'c', 'packets/s', '°C'];
     assert.deepEqual(

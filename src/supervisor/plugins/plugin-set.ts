@@ -77,7 +77,7 @@ export class PluginSet {
     }
     throw new CodedError(
       'unknown-plugin',
-      `the registry knows no plugin ${repo} in namespace ${namespace}; add it there first, then call /update`,
+      `the registry knows no plugin ${repo} in namespace ${namespace}; add it there, or correct its item, then call /update, which says what is wrong with items`,
     );
   }
 
