@@ -7,6 +7,7 @@ import { call } from '../support/command-line.js';
 import { commitTo, headOf } from '../support/git-repository.js';
 import {
   callPlugin,
+  listed,
   NAMESPACE,
   PluginRepositories,
   pluginItem,
@@ -62,6 +63,7 @@ test('a pinned commit is run, another one is not, and the run metric and the ans
     pointsOf(agent, 'plugin.pinned').find(({ tags }) => tags.status === 'spawn'),
   );
   assert.equal(metric.fields.value, 126);
+  assert.equal((await listed(agent, 'pinned')).lastRun?.problem, refused.problem);
 
   const file = join(realpathSync(join(agent.folder, 'plugins', NAMESPACE, 'pinned')), 'plugin');
   appendFileSync(file, '# changed\n');
