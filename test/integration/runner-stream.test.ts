@@ -108,7 +108,7 @@ test('lines of the other formats are samples each', async (t) => {
   }
 });
 
-test('lines may end as on Windows', async (t) => {
+test('lines may end as on Windows, and begin with a byte order mark', async (t) => {
   const runner = runnerPool(t);
   for (const [format, line] of [
     ['json', metric('a', 1)],
@@ -117,7 +117,7 @@ test('lines may end as on Windows', async (t) => {
     ['prometheus', 'up 1'],
     ['nagios', 'fine | load=1'],
   ] as const) {
-    const print = `printf '%s\\r\\n\\r\\n' '${line}'`;
+    const print = `printf '\\357\\273\\277%s\\r\\n\\r\\n' '${line}'`;
     const { points, badMetrics } = await startStream(t, runner, [print], { format }).outcome;
     assert.deepEqual([points, badMetrics], [1, 0], format);
   }

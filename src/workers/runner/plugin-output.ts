@@ -35,6 +35,7 @@ const NO_METRICS: EncodedMetrics = { documents: [], points: 0, bad: [], badCount
 const EXCERPT_LENGTH = 80;
 /** Stands in text for bytes that are no UTF-8. */
 const REPLACEMENT = '\ufffd';
+const BYTE_ORDER_MARK = /^\ufeff/;
 /** Why a last line without end is left out: of a number, there may be more to come. */
 export const CUT_OFF = 'is cut off, as its process was ended';
 
@@ -50,14 +51,15 @@ export function readPluginOutput(
 }
 
 /**
- * Reads text of a line format, point by point.
+ * Reads text of a line format, point by point; a byte order mark in front of it is fine.
  * @param exitCode of a process that has ended; undefined while it goes on
  */
 export function readFindings(
   format: LineFormat,
-  text: string,
+  printed: string,
   exitCode: number | undefined,
 ): Iterable<Finding> {
+  const text = printed.replace(BYTE_ORDER_MARK, '');
   if (format === 'influx') return readInfluxLines(text);
   return format === 'nagios' ? readNagiosOutput(text, exitCode) : readPrometheusLines(text);
 }

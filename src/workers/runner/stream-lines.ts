@@ -64,7 +64,8 @@ export class StreamLines {
 
   #encodeJson(line: string, encoder: PointsEncoder): void {
     try {
-      const parsed: unknown = JSON.parse(line);
+      // Trimmed: a byte order mark may stand in front.
+      const parsed: unknown = JSON.parse(line.trim());
       encoder.addMetrics(Array.isArray(parsed) ? parsed : [parsed], this.#lines);
     } catch (error) {
       encoder.refuse(this.#lines, `is not JSON: ${printable(reasonOf(error))}`);
