@@ -7,6 +7,7 @@ import { call } from '../support/command-line.js';
 import { commitTo, headOf } from '../support/git-repository.js';
 import {
   callPlugin,
+  listed,
   NAMESPACE,
   PluginRepositories,
   pluginItem,
@@ -32,6 +33,21 @@ test('what a plugin keeps in AGENT_STATE is there again in later runs, also afte
   agent.changeRegistry({ [NAMESPACE]: [] });
   const folder = join(agent.folder, 'plugins');
   await waitUntil('it is gone with its plugin', () => readdirSync(folder).length === 0);
+});
+
+test('a mistake in the item of a plugin costs it neither that nor its files, only its runs until it is put right', async (t) => {
+  const repo = new PluginRepositories(t).make('counting', COUNTING);
+  const agent = await startFetched(t, [pluginItem('counting', repo, '0')]);
+  assert.equal((await callPlugin(agent, 'run', repo)).body.stdout, '1\n');
+  const files = () => realpathSync(join(agent.folder, 'plugins', NAMESPACE, 'counting'));
+  const before = files();
+  agent.changeRegistry({ [NAMESPACE]: [pluginItem('counting', repo, '0', { memory: 'lots' })] });
+  assert.match((await agent.call('/update')).body.problems?.[0] ?? '', /"memory" is "lots"/);
+  const called = await callPlugin(agent, 'run', repo);
+  assert.deepEqual([called.status, called.body.error?.code], [404, 'unknown-plugin']);
+  agent.changeRegistry({ [NAMESPACE]: [pluginItem('counting', repo, '0')] });
+  await waitUntil('it runs again', async () => (await callPlugin(agent, 'run', repo)).body.stdout === '2\n');
+  assert.equal(files(), before);
 });
 
 test('"stop -m clean" removes it', async (t) => {
@@ -62,6 +78,7 @@ test('a pinned commit is run, another one is not, and the run metric and the ans
     pointsOf(agent, 'plugin.pinned').find(({ tags }) => tags.status === 'spawn'),
   );
   assert.equal(metric.fields.value, 126);
+  assert.equal((await listed(agent, 'pinned')).lastRun?.problem, refused.problem);
 
   const file = join(realpathSync(join(agent.folder, 'plugins', NAMESPACE, 'pinned')), 'plugin');
   appendFileSync(file, '# changed\n');

@@ -165,6 +165,23 @@ test('a stream that is disabled when the agent starts is not started, and goes o
   await newProcess(again, 'live', [pid]);
 });
 
+test('a stream that a killed agent left running is ended by the next start, also what it has started', async (t) => {
+  const repo = new PluginRepositories(t).make(
+    'live',
+    `(cd /; exec setsid sleep 600) & printf '{"name":"child","value":%d}\\n' $!; ${stream(1)}`,
+  );
+  const runner = 'cgroup = "off"';
+  const agent = await startWithPlugins(t, [streamItem('live', repo)], { runner });
+  const { pid } = await newProcess(agent, 'live');
+  const child = Number(pointsOf(agent, 'PLUGIN.live.child')[0]?.fields.value);
+  await agent.kill('SIGKILL');
+  assert.deepEqual([pid, child].map(isAlive), [true, true]);
+  const again = await startWithPlugins(t, [streamItem('live', repo)], { folder: agent.folder, runner });
+  await newProcess(again, 'live', [pid]);
+  await Promise.all([pid, child].map(gone));
+  assert.match(again.stderr, /2 processes of plugins were left running/);
+});
+
 test('more streams than maxstreams wait until one ends, and the log says so', async (t) => {
   const repositories = new PluginRepositories(t);
   const repos = ['one', 'two'].map((name) => repositories.make(name, stream(1)));

@@ -108,6 +108,36 @@ test('lines of the other formats are samples each', async (t) => {
   }
 });
 
+test('lines may end as on Windows, and begin with a byte order mark', async (t) => {
+  const runner = runnerPool(t);
+  for (const [format, line] of [
+    ['json', metric('a', 1)],
+    ['influx', 'm v=1'],
+    ['influx', 'm text="a b"'],
+    ['prometheus', 'up 1'],
+    ['nagios', 'fine | load=1'],
+  ] as const) {
+    const print = `printf '\\357\\273\\277%s\\r\\n\\r\\n' '${line}'`;
+    const { points, badMetrics } = await startStream(t, runner, [print], { format }).outcome;
+    assert.deepEqual([points, badMetrics], [1, 0], format);
+  }
+});
+
+test('a last line without end is sent, but not that of a stream that was ended in the middle of it', async (t) => {
+  const runner = runnerPool(t);
+  const print = "printf 'm v=12\\nm v=34'";
+  for (const [end, points, badMetrics] of [
+    ['exit 1', 2, 0],
+    ['kill -9 $$', 1, 1],
+  ] as const) {
+    const outcome = await startStream(t, runner, [print, end], { format: 'influx' }).outcome;
+    assert.deepEqual([outcome.points, outcome.badMetrics], [points, badMetrics], end);
+  }
+  await waitUntil('it is told', () =>
+    runner.logs.some(({ message }) => message.includes('line 2: is cut off')),
+  );
+});
+
 test('an end that was wanted is none of a failure, also when it was wanted before the start', async (t) => {
   const runner = runnerPool(t);
   const running = startStream(t, runner, [`echo '${metric('a', 1)}'`, 'exec sleep 600']);

@@ -173,6 +173,22 @@ describe('a bad line', () => {
     assert.deepEqual([onDemand.badCount, onDemand.problem], [0, undefined]);
   });
 
+  it('that a process did not get to the end of is left out: there may have been more of its number', () => {
+    const { points, bad } = readAs('influx', 'a v="1\n2"\nb v=3\nc v=45', null);
+    assert.deepEqual(
+      [points.map(([name]) => name), bad],
+      [['a', 'b'], ['4: is cut off, as its process was ended']],
+    );
+    for (const [format, line] of [
+      ['influx', 'm v=12'],
+      ['prometheus', 'm 12'],
+      ['nagios', 'OK | m=12'],
+    ] as const) {
+      assert.match(readAs(format, line, null).problem ?? '', /line 1: is cut off/, format);
+      assert.equal(readAs(format, `${line}\n \t`, null).points.length, 1, format);
+    }
+  });
+
   it('of bytes that are no UTF-8 is left out, and the good ones go out', () => {
     const bytes = Buffer.concat([
       Buffer.from('a v=1\nb,t='),

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { readAs } from '../support/format-points.js';
 
 function perfdataOf(output: string) {
-  const { points, bad, problem } = readAs('nagios', `x|${output}`, null);
+  const { points, bad, problem } = readAs('nagios', `x|${output}\n`, null);
   assert.deepEqual([bad, problem], [[], undefined], output);
   return points.map(([name, tags, fields]) => [name, tags, fields]);
 }
@@ -34,6 +34,16 @@ describe('the state', () => {
     assert.deepEqual(readAs('nagios', 'text', null).points, []);
   });
 
+  it('is there whatever bytes are in the text: they are for people to read', () => {
+    const output = Buffer.from('Gr\u00f6\u00dfe | a=1 \u00f6=2', 'latin1');
+    const { points, bad, problem } = readAs('nagios', output, 2);
+    assert.deepEqual(points, [
+      ['state', {}, { value: 2, state: 'CRITICAL', output: 'Gr\ufffd\ufffde' }, undefined],
+      ['a', {}, { value: 1 }, undefined],
+    ]);
+    assert.deepEqual([bad, problem], [['1: is not UTF-8 text'], undefined]);
+  });
+
   it('has at most 1,000 characters of the text', () => {
     const [point] = readAs('nagios', 'é'.repeat(5000), 0).points;
     assert.equal(point?.[2].output, 'é'.repeat(1000));
@@ -53,6 +63,17 @@ describe('performance data', () => {
       ['load5', {}, { value: -0.5, crit: 10 }],
       ['users', {}, { value: 4 }],
       ['total', {}, { value: 0.00001 }],
+    ]);
+  });
+
+  it('may have commas between its items, as in the documentation of Nagios', () => {
+    assert.deepEqual(perfdataOf('percent_packet_loss=0, rta=0.80'), [
+      ['percent_packet_loss', {}, { value: 0 }],
+      ['rta', {}, { value: 0.8 }],
+    ]);
+    assert.deepEqual(perfdataOf("time=0.1s;1;2, 'a b'=U, size=5B,"), [
+      ['time', { unit: 's' }, { value: 0.1, warn: 1, crit: 2 }],
+      ['size', { unit: 'B' }, { value: 5 }],
     ]);
   });
 

@@ -67,6 +67,10 @@ rpc_seconds_sum 1.7560473e+07`;
     ]);
   });
 
+  it('may begin with a byte order mark', () => {
+    assert.deepEqual(pointsOf('\ufeffup 1\n'), [['up', {}, { value: 1 }, undefined]]);
+  });
+
   it('takes names in quotes inside the braces', () => {
     assert.deepEqual(pointsOf('{"my.metric with blank",a="b","c.d"="e"} 3'), [
       ['my.metric-with-blank', { a: 'b', 'c.d': 'e' }, { value: 3 }, undefined],
@@ -118,7 +122,8 @@ describe('a bad sample', () => {
     ['up{1a="b"} 1', /its labels are no list/],
     ['{a="b"} 1', /begins with no name/],
     ['1up 1', /begins with no name/],
-    ['up-time 1', /"up" has no value/],
+    ['up-time 1', /"up-time" is no name of a metric/],
+    ['node.cpu{a="b"} 1', /"node\.cpu\{a=.* is no name of a metric/],
     ['up 1 soon', /the timestamp of "up" is "soon"/],
     ['up 1 2 3', /"3" stands behind the sample/],
     [`up{a="${'x'.repeat(300_000)}"} 1`, /longer than 262144 characters/],

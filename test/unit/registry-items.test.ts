@@ -260,6 +260,21 @@ describe('the items of a namespace', () => {
     ]);
   });
 
+  it('that have a mistake say which plugin they are about, where their git address is one', () => {
+    const { plugins, mistakenPlugins, problems } = viewOf([
+      { ...REDIS, memory: 'lots' },
+      { ...REDIS, git: 'git@git.example.com:monitor/other.git', name: 'no name' },
+      { ...REDIS, git: 'ext::sh -c id', memory: 'lots' },
+      { ...REDIS, git: 7, measurement_type: 'GOPLUGIN' },
+      'no item',
+    ]);
+    assert.deepEqual([plugins.length, problems.length], [0, 5]);
+    assert.deepEqual(
+      mistakenPlugins,
+      ['redis', 'other'].map((project) => ({ namespace: 'cache.shop', project })),
+    );
+  });
+
   it('of the type GOPLUGIN are named and skipped', () => {
     const view = viewOf([{ measurement_type: 'GOPLUGIN', name: 'x', interval: '10', params: {} }]);
     assert.match(view.problems[0]?.reason ?? '', /GOPLUGIN/);

@@ -48,5 +48,13 @@ function followingPlugins() {
 }
 
 function viewOf(plugins: readonly PluginDefinition[]): RegistryView {
-  return { namespaces: ['shop'], resourceIds: {}, plugins, hostItems: [], problems: [], stale: [] };
+  return {
+    namespaces: ['shop'],
+    resourceIds: {},
+    plugins,
+    mistakenPlugins: [],
+    hostItems: [],
+    problems: [],
+    stale: [],
+  };
 }

@@ -116,6 +116,8 @@ export interface LastRunListing {
   /** From when it was due to the start of its process; undefined when it was called for. */
   readonly latenessMs?: number | undefined;
   readonly endedAt: string;
+  /** Why it failed, or what was left out of a run that did not. */
+  readonly problem?: string | undefined;
 }
 
 /** How the agent stands; times are ISO 8601, counts since its start. */

@@ -14,6 +14,7 @@ import { PluginStreams } from '../plugins/plugin-streams.js';
 import { Schedule } from '../schedule/schedule.js';
 import type { StateFolder } from '../state/state-folder.js';
 import type { DeliveryPath } from './delivery-path.js';
+import { endLeftProcesses } from './left-processes.js';
 import type { PluginsUserLookup } from './plugins-user-lookup.js';
 import type { Releasers } from './releasers.js';
 
@@ -50,6 +51,7 @@ export async function openPluginParts(
 ): Promise<PluginParts> {
   const { agent, output, runner } = config;
   const runAs = lookup.runAs();
+  endLeftProcesses(agent.pluginsdir, 'user' in runAs ? runAs.user?.uid : undefined, log);
   const store = new PluginStore({
     folder: agent.pluginsdir,
     allowedProtocols: [

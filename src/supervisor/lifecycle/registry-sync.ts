@@ -87,7 +87,7 @@ export class RegistrySync {
 
   #applyPlugins(view: RegistryView): PluginChanges {
     this.#namespaces = view.namespaces;
-    const changes = this.#followers.plugins.apply(view.plugins);
+    const changes = this.#followers.plugins.apply(view.plugins, view.mistakenPlugins);
     const { added, changed, removed, unchanged } = changes;
     const counts = { added: added.length, changed: changed.length, removed: removed.length, unchanged };
     if (added.length + changed.length + removed.length > 0) {

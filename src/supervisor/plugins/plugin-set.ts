@@ -3,6 +3,7 @@ import { CodedError, reasonOf } from '../../shared/coded-error.js';
 import type { Log } from '../../shared/log.js';
 import { sameRepository } from '../git/git-address.js';
 import { withoutCredentials } from '../log/credentials.js';
+import type { PluginName } from '../plugin-store/plugin-place.js';
 import type { PluginStore } from '../plugin-store/plugin-store.js';
 import { type PluginDefinition, pluginKey } from '../registry/plugin-definition.js';
 import type { Schedule } from '../schedule/schedule.js';
@@ -77,14 +78,17 @@ export class PluginSet {
     }
     throw new CodedError(
       'unknown-plugin',
-      `the registry knows no plugin ${repo} in namespace ${namespace}; add it there first, then call /update`,
+      `the registry knows no plugin ${repo} in namespace ${namespace}; add it there, or correct its item, then call /update, which says what is wrong with items`,
     );
   }
 
-  /** Makes the set what the registry says now. Plugins that stay as they are keep their phase and their state. */
-  apply(definitions: readonly PluginDefinition[]): PluginChanges {
+  /**
+   * Makes the set what the registry says now. Plugins that stay as they are keep their phase and their state.
+   * @param kept plugins that do not run for now: their files and what they keep in AGENT_STATE stay
+   */
+  apply(definitions: readonly PluginDefinition[], kept: readonly PluginName[] = []): PluginChanges {
     this.#isInformed = true;
-    this.#removeFiles(definitions);
+    this.#removeFiles([...definitions, ...kept]);
     const wanted = new Map(definitions.map((definition) => [pluginKey(definition), definition]));
     const removed = [...this.#plugins.values()].filter((plugin) => !wanted.has(plugin.key));
     for (const plugin of removed) this.#remove(plugin);
@@ -110,7 +114,7 @@ export class PluginSet {
   }
 
   /** Files of plugins that are not wanted any more go, also those of an earlier life of the agent. */
-  #removeFiles(wanted: readonly PluginDefinition[]): void {
+  #removeFiles(wanted: readonly PluginName[]): void {
     this.#store.retain(wanted).catch((thrown: unknown) => {
       this.#log.error(
         {},

@@ -48,6 +48,17 @@ export function definePlugin(namespace: string, item: ItemFields, rules: Reposit
   };
 }
 
+/** Which project an item of the type PLUGIN is about, whatever else is wrong with it; undefined when it does not tell. */
+export function projectOf(item: ItemFields, rules: RepositoryRules): string | undefined {
+  if (item.measurement_type !== 'PLUGIN') return undefined;
+  try {
+    return resolveRepository(fieldText(item, 'git'), rules.template, rules.protocols).project;
+  } catch {
+    // What is wrong with it has been said.
+    return undefined;
+  }
+}
+
 /** A field that may come as a number where a text is usual; undefined when it is missing or null. */
 function optionalFieldText(item: ItemFields, field: string): string | undefined {
   const value = Object.hasOwn(item, field) ? item[field] : undefined;

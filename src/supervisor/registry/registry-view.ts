@@ -32,6 +32,8 @@ export interface RegistryView {
   /** Resource id of each namespace that has one. */
   readonly resourceIds: Readonly<Record<string, string>>;
   readonly plugins: readonly PluginDefinition[];
+  /** Those whose item has a mistake: they do not run, and what they have stays until it is put right. */
+  readonly mistakenPlugins: readonly Pick<PluginDefinition, 'namespace' | 'project'>[];
   readonly hostItems: readonly HostItem[];
   readonly problems: readonly RegistryProblem[];
   /** Namespaces whose items are older ones, because the registry could not be asked for them. */

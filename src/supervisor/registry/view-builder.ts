@@ -2,7 +2,7 @@ import { CodedError, reasonOf } from '../../shared/coded-error.js';
 import { withoutCredentials } from '../log/credentials.js';
 import type { KnownRegistry } from './known-registry.js';
 import { type PluginDefinition, pluginKey } from './plugin-definition.js';
-import { definePlugin, type ItemFields, type RepositoryRules } from './plugin-item.js';
+import { definePlugin, type ItemFields, projectOf, type RepositoryRules } from './plugin-item.js';
 import {
   HOST_ITEM_TYPES,
   type HostItem,
@@ -21,6 +21,7 @@ export function buildView(
   problems: readonly RegistryProblem[],
 ): RegistryView {
   const plugins = new Map<string, PluginDefinition>();
+  const mistakenPlugins: RegistryView['mistakenPlugins'][number][] = [];
   const hostItems: HostItem[] = [];
   const found: RegistryProblem[] = [...problems];
   const stale: string[] = [];
@@ -37,6 +38,8 @@ export function buildView(
         takeItem(namespace, item, rules, plugins, hostItems);
       } catch (error) {
         found.push({ namespace, name: nameOf(item), reason: reasonOf(error) });
+        const project = isFields(item) ? projectOf(item, rules) : undefined;
+        if (project !== undefined) mistakenPlugins.push({ namespace, project });
       }
     }
   }
@@ -44,6 +47,7 @@ export function buildView(
     namespaces,
     resourceIds: resourceIdsOf(known),
     plugins: [...plugins.values()],
+    mistakenPlugins,
     hostItems,
     problems: found,
     stale,

@@ -35,6 +35,9 @@ const NO_METRICS: EncodedMetrics = { documents: [], points: 0, bad: [], badCount
 const EXCERPT_LENGTH = 80;
 /** Stands in text for bytes that are no UTF-8. */
 const REPLACEMENT = '\ufffd';
+const BYTE_ORDER_MARK = /^\ufeff/;
+/** Why a last line without end is left out: of a number, there may be more to come. */
+export const CUT_OFF = 'is cut off, as its process was ended';
 
 /** Makes documents of the metrics that a plugin printed. A plugin that may print anything is always understood. */
 export function readPluginOutput(
@@ -48,14 +51,15 @@ export function readPluginOutput(
 }
 
 /**
- * Reads text of a line format, point by point.
+ * Reads text of a line format, point by point; a byte order mark in front of it is fine.
  * @param exitCode of a process that has ended; undefined while it goes on
  */
 export function readFindings(
   format: LineFormat,
-  text: string,
+  printed: string,
   exitCode: number | undefined,
 ): Iterable<Finding> {
+  const text = printed.replace(BYTE_ORDER_MARK, '');
   if (format === 'influx') return readInfluxLines(text);
   return format === 'nagios' ? readNagiosOutput(text, exitCode) : readPrometheusLines(text);
 }
@@ -76,16 +80,27 @@ function readLines(
 ): PluginOutput {
   const encoder = new PointsEncoder(settings, nowSeconds());
   const isText = isUtf8(stdout);
-  for (const { line, sample, problem } of readFindings(format, stdout.toString('utf8'), exitCode)) {
+  const { whole, cutLine } = cutOff(stdout.toString('utf8'), exitCode);
+  for (const { line, sample, problem, mayBeGarbled } of readFindings(format, whole, exitCode)) {
     if (problem !== undefined) encoder.refuse(line, problem);
-    else if (!isText && JSON.stringify(sample).includes(REPLACEMENT))
+    else if (!isText && !mayBeGarbled && JSON.stringify(sample).includes(REPLACEMENT))
       encoder.refuse(line, 'is not UTF-8 text');
     else encoder.addSample(line, sample);
   }
+  if (cutLine !== undefined) encoder.refuse(cutLine, CUT_OFF);
   const metrics = encoder.finish();
   const [first] = metrics.bad;
   if (first === undefined || metrics.points > 0) return { metrics, problem: undefined };
   return { metrics, problem: `its output has no point in the format "${format}"; ${linePlace(first)}` };
+}
+
+/** The lines that are whole, and the number of a last one that a process did not get to the end of. */
+function cutOff(text: string, exitCode: number | undefined): { whole: string; cutLine?: number } {
+  const end = text.lastIndexOf('\n') + 1;
+  if (exitCode !== undefined || !/\S/.test(text.slice(end))) return { whole: text };
+  let cutLine = 1;
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) cutLine += 1;
+  return { whole: text.slice(0, end), cutLine };
 }
 
 /** Names a bad line with its reason. */

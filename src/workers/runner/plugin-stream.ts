@@ -3,7 +3,12 @@ import { counted } from '../../shared/counted.js';
 import type { Log } from '../../shared/log.js';
 import type { RunOutcome, RunStatus } from '../../shared/messages.js';
 import type { PluginFormat } from '../../shared/plugin-format.js';
-import type { BadMetric, DocumentSettings, PointsDocument } from '../../shared/points-document.js';
+import type {
+  BadMetric,
+  DocumentSettings,
+  EncodedMetrics,
+  PointsDocument,
+} from '../../shared/points-document.js';
 import type { LaneWriter } from '../../shared/ring/lane-writer.js';
 import { addCounts, isEndWanted, type StreamControl } from '../../shared/stream-control.js';
 import { isOverWithin } from '../../shared/within.js';
@@ -47,8 +52,9 @@ export async function followStream(process: StartedProcess, setup: StreamSetup):
   const exit = await process.exited;
   const durationMs = Math.round(performance.now() - startedAt);
   const why = setup.explainEnd({ exit, durationMs });
-  if (!(await reader.endsSoon()) || exit.signal !== undefined) await process.endStrays();
-  await reader.finish();
+  const isCutOff = !(await reader.endsSoon()) || exit.signal !== undefined;
+  if (isCutOff) await process.endStrays();
+  await reader.finish(isCutOff);
   const verdict = isEndWanted(setup.control) ? ON_PURPOSE : verdictOf(setup, exit, why);
   return {
     ...verdict,
@@ -126,23 +132,25 @@ class StreamReader {
     }
   }
 
-  /** Closes the outputs and writes what is left. */
-  async finish(): Promise<void> {
+  /**
+   * Closes the outputs and writes what is left.
+   * @param isCutOff whoever printed was ended, perhaps in the middle of a line
+   */
+  async finish(isCutOff: boolean): Promise<void> {
     this.#process.closeOutputs();
     await this.#writing;
-    this.#encode(this.#splitter.finish(), 0);
+    const last = this.#splitter.finish();
+    if (last.length > 0) this.#send(this.#lines.encodeLast(last, isCutOff));
     await this.#writing;
     this.#warnOfBad(true);
   }
 
   #take(chunk: Buffer): void {
     const { bytes, tooLong } = this.#splitter.take(chunk);
-    this.#encode(bytes, tooLong);
+    if (bytes.length > 0 || tooLong > 0) this.#send(this.#lines.encode(bytes, tooLong));
   }
 
-  #encode(bytes: Buffer, tooLong: number): void {
-    if (bytes.length === 0 && tooLong === 0) return;
-    const { documents, points, bad, badCount } = this.#lines.encode(bytes, tooLong);
+  #send({ documents, points, bad, badCount }: EncodedMetrics): void {
     this.points += points;
     this.badMetrics += badCount;
     addCounts(this.#setup.control, { points, badMetrics: badCount });

@@ -3,9 +3,10 @@ import { reasonOf } from '../../shared/coded-error.js';
 import type { PluginFormat } from '../../shared/plugin-format.js';
 import { type DocumentSettings, type EncodedMetrics, PointsEncoder } from '../../shared/points-document.js';
 import { printable } from '../../shared/printable.js';
-import { type LineFormat, readFindings } from './plugin-output.js';
+import { CUT_OFF, type LineFormat, readFindings } from './plugin-output.js';
 
 const LINE_END = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
 
 /** Makes points of the lines that a long-running plugin prints; each line is understood by itself. */
 export class StreamLines {
@@ -30,7 +31,7 @@ export class StreamLines {
       const found = bytes.indexOf(LINE_END, start);
       const end = found === -1 ? bytes.length : found;
       this.#lines += 1;
-      const line = bytes.subarray(start, end);
+      const line = bytes.subarray(start, bytes[end - 1] === CARRIAGE_RETURN ? end - 1 : end);
       if (isText || isUtf8(line)) this.#encodeLine(line.toString('utf8'), encoder);
       else encoder.refuse(this.#lines, 'is not UTF-8 text');
       start = end + 1;
@@ -42,6 +43,19 @@ export class StreamLines {
     return encoder.finish();
   }
 
+  /**
+   * Encodes a last line without end.
+   * @param isCutOff its process was ended, perhaps before it had printed the rest
+   */
+  encodeLast(bytes: Buffer, isCutOff: boolean): EncodedMetrics {
+    // A JSON text itself tells whether there is more to come.
+    if (!isCutOff || this.#format === 'json') return this.encode(bytes, 0);
+    this.#lines += 1;
+    const encoder = new PointsEncoder(this.#settings, 0);
+    encoder.refuse(this.#lines, CUT_OFF);
+    return encoder.finish();
+  }
+
   #encodeLine(line: string, encoder: PointsEncoder): void {
     if (!/\S/.test(line)) return;
     if (this.#format === 'json') this.#encodeJson(line, encoder);
@@ -50,7 +64,8 @@ export class StreamLines {
 
   #encodeJson(line: string, encoder: PointsEncoder): void {
     try {
-      const parsed: unknown = JSON.parse(line);
+      // Trimmed: a byte order mark may stand in front.
+      const parsed: unknown = JSON.parse(line.trim());
       encoder.addMetrics(Array.isArray(parsed) ? parsed : [parsed], this.#lines);
     } catch (error) {
       encoder.refuse(this.#lines, `is not JSON: ${printable(reasonOf(error))}`);

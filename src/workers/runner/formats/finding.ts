@@ -2,8 +2,13 @@ import type { Sample } from '../../../shared/points-document.js';
 
 /** What a reader of a format makes of a piece of output: a sample, or the reason why it is none. */
 export type Reading =
-  | { readonly sample: Sample; readonly problem?: undefined }
-  | { readonly sample?: undefined; readonly problem: string };
+  | {
+      readonly sample: Sample;
+      readonly problem?: undefined;
+      /** It goes out even where its text has bytes that are no UTF-8: they are for people to read. */
+      readonly mayBeGarbled?: boolean;
+    }
+  | { readonly sample?: undefined; readonly problem: string; readonly mayBeGarbled?: undefined };
 
 /** The same with the number of its line, from 1. */
 export type Finding = Reading & { readonly line: number };

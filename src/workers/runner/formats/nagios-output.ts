@@ -10,6 +10,8 @@ const TEXT_MAX = 1000;
 const BLANKS = /[ \t]*/y;
 const LABEL = /'((?:[^']|'')*)'=|([^\s'=]+)=/y;
 const WORD = /[^ \t]+/y;
+/** Nagios' own documentation has `percent_packet_loss=0, rta=0.80`. */
+const SEPARATOR = /,$/;
 const VALUE = /^([-+.\d]+(?:[eE][-+]?\d+)?)([^-+.\d;'"]*)$/;
 const RANGE = /^(@?)(?:(~|[-+.\deE]*):)?([-+.\deE]*)$/;
 const ITEM_LENGTH_MAX = 1000;
@@ -29,7 +31,9 @@ export function isNagiosState(exitCode: number | undefined): exitCode is 0 | 1 |
 export function* readNagiosOutput(output: string, exitCode: number | undefined): Generator<Finding> {
   let isText = true;
   for (const { line, text } of numberedLines(output)) {
-    if (line === 1 && isNagiosState(exitCode)) yield { line, sample: stateSample(exitCode, text) };
+    if (line === 1 && isNagiosState(exitCode)) {
+      yield { line, sample: stateSample(exitCode, text), mayBeGarbled: true };
+    }
     const bar = isText ? text.indexOf('|') : -1;
     const isData = !isText || bar !== -1;
     if (isData && text.length > LINE_LENGTH_MAX) {
@@ -52,7 +56,7 @@ function stateSample(exitCode: 0 | 1 | 2 | 3, firstLine: string): Sample {
   return { name: 'state', tags: {}, fields };
 }
 
-/** Items `'label'=value[unit];[warn];[crit];[min];[max]`, blanks between them. */
+/** Items `'label'=value[unit];[warn];[crit];[min];[max]`, blanks between them, and from some plugins commas. */
 function* readPerformanceData(text: string, line: number): Generator<Finding> {
   const end = text.trimEnd().length;
   for (let at = lengthAt(BLANKS, text, 0); at < end; at += lengthAt(BLANKS, text, at)) {
@@ -68,7 +72,7 @@ function* readPerformanceData(text: string, line: number): Generator<Finding> {
     const label = quotedLabel?.replaceAll("''", "'") ?? plainLabel;
     at += labelText.length;
     const length = lengthAt(WORD, text, at);
-    const sample = performanceSample(label, text.slice(at, at + length));
+    const sample = performanceSample(label, text.slice(at, at + length).replace(SEPARATOR, ''));
     if (typeof sample === 'string') yield { line, problem: `${quoted(label, SHOWN_MAX)} ${sample}` };
     else if (sample !== undefined) yield { line, sample };
     at += length;

@@ -55,9 +55,8 @@ function readSample(cursor: Cursor): Reading {
   take(cursor, BLANKS);
   const isApart = BEFORE_VALUE.test(cursor.text.charAt(cursor.at - 1));
   const valueText = take(cursor, WORD);
-  if (valueText === undefined || !isApart) {
-    return { problem: `${shown(series.name)} has no value` };
-  }
+  if (valueText === undefined) return { problem: `${shown(series.name)} has no value` };
+  if (!isApart) return { problem: `${shown(series.name + valueText)} is no name of a metric` };
   const value = decimalNumber(valueText);
   if (value === undefined) {
     const what = NO_NUMBER.test(valueText) ? 'which no point can hold' : 'which is no number';
