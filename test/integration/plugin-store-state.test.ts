@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { removeAllPlugins } from '../../src/supervisor/plugin-store/plugins-removal.js';
@@ -30,6 +38,15 @@ test('it goes with the plugin, when the last run has ended, and what it links to
   held?.release();
   await waitUntil('all is gone', () => readdirSync(folder).length === 0);
   assert.ok(existsSync(join(scratch, 'outside')));
+});
+
+test('it goes with the plugin that has closed it to everybody, itself too', async (t) => {
+  const { store, folder, plugin, state } = await storeWithState(t);
+  chmodSync(state, 0);
+  await store.retain([]);
+  await waitUntil('all is gone', () => readdirSync(folder).length === 0);
+  assert.equal(await store.ensure(plugin), undefined);
+  assert.equal(existsSync(state), false, 'a plugin of the same name begins with nothing');
 });
 
 test('one that a run on its way makes when the plugin is gone goes with the run', async (t) => {

@@ -3,6 +3,7 @@ import { chmodSync, existsSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'node:test';
 import { childrenOfRow } from '../../src/shared/child-table.js';
+import { cLibrary } from '../../src/shared/native/c-library.js';
 import { shellPlugin } from '../support/plugin-folder.js';
 import { isAlive, UNTIL_IN_OWN_SESSION } from '../support/processes.js';
 import { runnerPool } from '../support/runner-pool.js';
@@ -79,6 +80,14 @@ test('a plugin that is ended by a signal from outside has the status signal', as
     );
     assert.equal(outcome.problem, `plugin cpu was ended by SIG${signal}`);
   }
+});
+
+test('a real-time signal, which has no name, goes by its number', {
+  skip: cLibrary().library === undefined && 'Node.js alone takes it for an exit with code 0',
+}, async (t) => {
+  const outcome = await runnerPool(t).run({ folder: shellPlugin(t, 'echo "[]"', 'kill -40 $$') });
+  assert.deepEqual([outcome.status, outcome.value, outcome.signal], ['signal', 168, 'signal 40']);
+  assert.equal(outcome.problem, 'plugin cpu was ended by signal 40');
 });
 
 test('a process that a plugin leaves in its group is ended when the plugin exits', async (t) => {

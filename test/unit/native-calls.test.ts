@@ -101,6 +101,8 @@ test('it leads a session, sees only its own three descriptors, and no signal is 
 test('its end tells the signal, and what it took up', { skip: noLibrary }, async () => {
   const killed = await start(native(), 'kill -SEGV $$').end();
   assert.deepEqual([killed.code, killed.signal], [undefined, 'SIGSEGV']);
+  const nameless = await start(native(), 'kill -40 $$').end();
+  assert.deepEqual([nameless.code, nameless.signal], [undefined, 'signal 40']);
   const busy = await start(native(), 'i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done').end();
   assert.ok(busy.usage.userMs > 0, `${busy.usage.userMs} ms`);
   assert.equal(busy.usage.maxRssBytes, undefined, 'it has less than this process');

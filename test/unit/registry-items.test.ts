@@ -237,6 +237,17 @@ describe('the items of a namespace', () => {
     assert.deepEqual(view.resourceIds, { 'a.shop': '1', 'b.shop': '2' });
   });
 
+  it('are refused, not taken without it, where a list or an object stands in place of a text', () => {
+    for (const field of ['parameters', 'cpuseconds', 'sha256']) {
+      assert.deepEqual(reasonsOf([{ ...REDIS, [field]: [300] }]), [`"${field}" is no text`]);
+      assert.deepEqual(reasonsOf([{ ...REDIS, [field]: { a: 1 } }]), [`"${field}" is no text`]);
+    }
+    assert.deepEqual(reasonsOf([{ ...REDIS, measurement_type: ['PLUGIN'] }]), [
+      '"measurement_type" is missing or no text',
+    ]);
+    assert.deepEqual(reasonsOf([{ ...REDIS, parameters: null, labels: ['x'], owner: { a: 1 } }]), []);
+  });
+
   it('about the host are kept as they are, and others are ignored without a word', () => {
     const view = viewOf([
       {

@@ -1,4 +1,3 @@
-import { constants } from 'node:os';
 import {
   PRIORITY_PROCESS,
   PROCESS_CONTROL,
@@ -12,6 +11,7 @@ import {
   WAIT_NO_HANG,
 } from './abi.js';
 import { type CLibrary, callError } from './c-library.js';
+import { type EndSignal, endSignal } from './end-signal.js';
 
 /** What a process took up until its end, with those of its children that it waited for. */
 export interface ResourceUsage {
@@ -30,14 +30,10 @@ export interface ResourceUsage {
 export interface ChildEnd {
   /** Undefined when a signal ended it. */
   readonly code: number | undefined;
-  readonly signal: NodeJS.Signals | undefined;
+  readonly signal: EndSignal | undefined;
   readonly usage: ResourceUsage;
 }
 
-const SIGNAL_NAMES = new Map(
-  Object.entries(constants.signals).map(([name, number]) => [number, name as NodeJS.Signals]),
-);
-const CORE_DUMPED = 0x80;
 const SIGNAL_BITS = 0x7f;
 
 const status = new Int32Array(1);
@@ -173,12 +169,7 @@ export function childEnd(word: number, counted: CountedUsage): ChildEnd {
     maxRssBytes: above(ownMaxRssKibibytes(), counted.maxRssKibibytes),
   };
   if (signalNumber === 0) return { code: (word >> 8) & 0xff, signal: undefined, usage };
-  return { code: undefined, signal: signalName(word & ~CORE_DUMPED & SIGNAL_BITS), usage };
-}
-
-/** Real-time signals have no names in Node.js; a process that one of them ended was ended all the same. */
-function signalName(number: number): NodeJS.Signals {
-  return SIGNAL_NAMES.get(number) ?? 'SIGKILL';
+  return { code: undefined, signal: endSignal(signalNumber), usage };
 }
 
 function usageTaken(): CountedUsage {

@@ -4,19 +4,20 @@ import type { Log } from '../../shared/log.js';
 import type { RunAs } from '../plugins/run-as.js';
 import { type PluginsUser, resolvePluginsUser } from './plugins-user.js';
 
+/** Who is whom on this machine, and in which groups. */
+const LISTS = ['/etc/passwd', '/etc/group'];
+
 /** Knows the user that plugins run as, also one that is only created after the agent has started. */
 export class PluginsUserLookup {
   readonly #name: string;
   readonly #allowRoot: boolean;
   readonly #log: Log;
-  readonly #userList: string;
   #found: PluginsUser;
-  #listedAtMs: number;
+  #listedAt: string;
 
   /** @throws CodedError `pluginsuser` as `resolvePluginsUser` does */
-  constructor(name: string, allowRoot: boolean, log: Log, userList = '/etc/passwd') {
-    this.#userList = userList;
-    this.#listedAtMs = changedAtMs(userList);
+  constructor(name: string, allowRoot: boolean, log: Log) {
+    this.#listedAt = listedAt();
     this.#name = name;
     this.#allowRoot = allowRoot;
     this.#log = log;
@@ -33,11 +34,11 @@ export class PluginsUserLookup {
     };
   }
 
-  /** Looks again where the user was unknown, or the machine's list of users has changed. */
+  /** Looks again where the user was unknown, or the machine's lists of users and groups have changed. */
   refresh(): void {
-    const listedAtMs = changedAtMs(this.#userList);
-    if (this.#found.kind !== 'unknown' && listedAtMs === this.#listedAtMs) return;
-    this.#listedAtMs = listedAtMs;
+    const now = listedAt();
+    if (this.#found.kind !== 'unknown' && now === this.#listedAt) return;
+    this.#listedAt = now;
     const before = this.#found.kind;
     this.#found = this.#resolveAgain();
     const runAs = this.runAs();
@@ -58,6 +59,7 @@ export class PluginsUserLookup {
   }
 }
 
-function changedAtMs(file: string): number {
-  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+/** When each of the lists was changed. */
+function listedAt(): string {
+  return LISTS.map((file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0).join();
 }

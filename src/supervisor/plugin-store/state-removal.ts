@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { lstat, rename } from 'node:fs/promises';
+import { chmod, lstat, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reasonOf } from '../../shared/coded-error.js';
 import type { Log } from '../../shared/log.js';
@@ -15,6 +15,8 @@ export async function setStateAside(folder: string, stateFolder: string): Promis
   const status = await lstat(stateFolder).catch(() => undefined);
   if (!status?.isDirectory()) return undefined;
   const left = join(folder, `${LEAVING}${randomBytes(8).toString('hex')}`);
+  // A folder can only go elsewhere when its user may write in it, and the plugin may have closed its own. Root may always.
+  if (process.geteuid?.() !== 0) await chmod(stateFolder, 0o700);
   await rename(stateFolder, left);
   return left;
 }

@@ -100,10 +100,15 @@ const STATE = z.object({
 
 const RELEVANT_TYPES: ReadonlySet<unknown> = new Set(['PLUGIN', 'GOPLUGIN', ...HOST_ITEM_TYPES]);
 
-/** An item without its lists and objects, or nothing for a type that is not for us. Keeps memory and state small. */
+/** An item without what is in its lists and objects, or nothing for a type that is not for us. Keeps memory and state small. */
 function relevantPart(item: unknown): unknown[] {
   if (typeof item !== 'object' || item === null) return [null];
   const { measurement_type: type } = { measurement_type: undefined, ...item };
   if (typeof type === 'string' && !RELEVANT_TYPES.has(type)) return [];
-  return [Object.fromEntries(Object.entries(item).filter(([, value]) => typeof value !== 'object'))];
+  return [Object.fromEntries(Object.entries(item).map(([field, value]) => [field, emptied(value)]))];
+}
+
+/** Nobody here reads lists and objects; that there is one where a text should be must show all the same. */
+function emptied(value: unknown): unknown {
+  return typeof value === 'object' && value !== null ? {} : value;
 }

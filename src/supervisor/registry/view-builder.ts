@@ -63,7 +63,7 @@ function takeItem(
 ): void {
   if (!isFields(item)) throw new CodedError('item', 'the item is no object');
   const type = item.measurement_type;
-  if (type === undefined || type === null) throw new CodedError('item', '"measurement_type" is missing');
+  if (typeof type !== 'string') throw new CodedError('item', '"measurement_type" is missing or no text');
   if (type === 'GOPLUGIN')
     throw new CodedError('item', 'GOPLUGIN items are functions of another agent; not run here');
   if (type === 'PLUGIN') takePlugin(definePlugin(namespace, item, rules), plugins);

@@ -1,7 +1,7 @@
-import { constants } from 'node:os';
 import { counted } from '../../shared/counted.js';
 import type { Log } from '../../shared/log.js';
 import type { RunOutcome, RunStatus } from '../../shared/messages.js';
+import { signalNumber } from '../../shared/native/end-signal.js';
 import type { PluginFormat } from '../../shared/plugin-format.js';
 import type {
   BadMetric,
@@ -80,7 +80,7 @@ function verdictOf(
 ): StreamVerdict {
   const why = limit === undefined ? '' : `: ${limit}`;
   if (signal !== undefined) {
-    const value = SIGNAL_VALUE + constants.signals[signal];
+    const value = SIGNAL_VALUE + signalNumber(signal);
     return { status: 'signal', value, problem: `plugin ${pluginName} was ended by ${signal}${why}` };
   }
   const status: RunStatus = code === 0 ? 'ok' : 'exit';

@@ -1,6 +1,6 @@
-import { constants } from 'node:os';
 import { counted } from '../../shared/counted.js';
 import type { RunSpec, RunStatus } from '../../shared/messages.js';
+import { signalNumber } from '../../shared/native/end-signal.js';
 import type { PluginFormat } from '../../shared/plugin-format.js';
 import type { BadMetric } from '../../shared/points-document.js';
 import { isNagiosState } from './formats/nagios-output.js';
@@ -39,7 +39,7 @@ export function verdictOf(
   const limit = limitSentence(end, task, bounds);
   const why = limit === undefined ? '' : `: ${limit}`;
   if (signal !== undefined) {
-    const value = SIGNAL_VALUE + constants.signals[signal];
+    const value = SIGNAL_VALUE + signalNumber(signal);
     return { status: 'signal', value, problem: `${plugin} was ended by ${signal}${why}` };
   }
   const isAnswer = task.format === 'nagios' && isNagiosState(code);

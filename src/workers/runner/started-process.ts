@@ -1,4 +1,5 @@
 import type { PluginUser } from '../../shared/messages.js';
+import type { EndSignal } from '../../shared/native/end-signal.js';
 import type { ResourceUsage } from '../../shared/native/process-calls.js';
 import type { OwnersOf } from './file-owners.js';
 import type { ResourceLimit } from './limits/resource-limits.js';
@@ -48,7 +49,7 @@ export interface ProcessBounds {
 /** How a process ended: by itself with a code, or by a signal. */
 export interface ProcessExit {
   readonly code: number | undefined;
-  readonly signal: NodeJS.Signals | undefined;
+  readonly signal: EndSignal | undefined;
   /** Undefined where the engine does not learn of it. */
   readonly usage: ResourceUsage | undefined;
   /** True: when it ended there was nothing else in its cgroup; otherwise that was not looked at, or there was. */

@@ -1,5 +1,6 @@
 import { counted } from '../../../shared/counted.js';
 import type { RunTask } from '../../../shared/messages.js';
+import type { EndSignal } from '../../../shared/native/end-signal.js';
 import type { ResourceUsage } from '../../../shared/native/process-calls.js';
 import type { BoundsEnd, CgroupEnd } from './run-bounds.js';
 
@@ -7,7 +8,7 @@ import type { BoundsEnd, CgroupEnd } from './run-bounds.js';
 export interface LimitedEnd {
   readonly exit:
     | (CgroupEnd & {
-        readonly signal: NodeJS.Signals | undefined;
+        readonly signal: EndSignal | undefined;
         readonly usage?: ResourceUsage | undefined;
       })
     | undefined;
