@@ -59,6 +59,47 @@ test('a daemon of two forks is ended when its run is over, and not before', { sk
   });
 });
 
+test('a daemon of two forks is ended though a plugin that runs all the time is older', {
+  skip,
+}, async (t) => {
+  const runner = runnerPool(t);
+  const { log, lines } = recordingLog();
+  const orphans = Orphans.open({
+    childTable: runner.setup.childTable,
+    pluginsUid: () => PLUGIN_USER?.uid,
+    log,
+  });
+  assert.ok(orphans);
+  t.after(() => orphans.close());
+  const environmentOf = (plugin: string) => ({
+    PATH: process.env.PATH ?? '/usr/bin:/bin',
+    AGENT_PLUGIN: plugin,
+    AGENT_STATE: `/nowhere/.${plugin}/state`,
+  });
+  const running = runner.run({
+    folder: shellPlugin(t, 'exec sleep 600'),
+    environment: environmentOf('stream'),
+  });
+  const [other] = await waitUntil('the other runs', () => {
+    const children = begunChildren(runner.setup.childTable, 1);
+    return children.length > 0 && children;
+  });
+  const { stderrEnd } = await runner.run({
+    folder: shellPlugin(t, DAEMON, 'echo "[]"'),
+    environment: environmentOf('cpu'),
+  });
+  const daemon = Number(stderrEnd);
+  assert.ok(isAlive(daemon), 'it got away');
+  await waitUntil('it is gone', () => {
+    orphans.look();
+    return !isAlive(daemon);
+  });
+  assert.ok(lines.some(({ message }) => message.includes(`plugin cpu left process ${daemon} behind`)));
+  assert.ok(other && isAlive(other.pid));
+  process.kill(-other.pid, 'SIGKILL');
+  await running;
+});
+
 test('the end of what a run has left in its session is taken in one look', { skip }, async (t) => {
   const runner = runnerPool(t);
   const { log } = recordingLog();

@@ -20,6 +20,13 @@ interface ProcessFacts {
   readonly startTicks: number;
 }
 
+/** A living process, and what its environment says of the plugin that it belongs to. */
+interface Member extends ProcessFacts {
+  /** State folder of the plugin: no two have the same. */
+  readonly stateFolder: string | undefined;
+  readonly plugin: string | undefined;
+}
+
 /**
  * Looks after processes that have lost their parent: the kernel makes those among the agent's descendants its children.
  * A daemon that a plugin has left behind is ended when no run is left that may have started it. Best effort: where each
@@ -85,8 +92,8 @@ export class Orphans {
       .filter((pid) => !runs.some((run) => run.pid === pid))
       .flatMap(factsOf);
     this.#takeEnds(orphans.filter(({ state }) => state === 'Z'));
-    const alive = orphans.filter(({ state }) => state !== 'Z' && state !== 'X');
-    const running = alive.length === 0 ? [] : runs.flatMap(({ pid }) => factsOf(pid));
+    const alive = orphans.filter(({ state }) => state !== 'Z' && state !== 'X').map(memberOf);
+    const running = alive.length === 0 ? [] : runs.flatMap(({ pid }) => factsOf(pid)).map(memberOf);
     const left = alive.filter((orphan) => isLeftBehind(orphan, running) && this.#isPlugins(orphan));
     // What was just started may not be in the table yet.
     for (const orphan of left) if (this.#suspects.has(orphan.pid)) this.#end(orphan);
@@ -122,17 +129,17 @@ export class Orphans {
   }
 
   /** Git leaves processes behind, too: what is not a plugin's is left alone. */
-  #isPlugins({ pid }: ProcessFacts): boolean {
+  #isPlugins({ pid, plugin }: Member): boolean {
+    const uid = this.#pluginsUid();
+    if (uid === undefined) return plugin !== undefined;
     try {
-      const uid = this.#pluginsUid();
-      if (uid !== undefined) return statSync(`/proc/${pid}`).uid === uid;
-      return /(^|\0)AGENT_PLUGIN=/.test(readFileSync(`/proc/${pid}/environ`, 'latin1'));
+      return statSync(`/proc/${pid}`).uid === uid;
     } catch {
       return false;
     }
   }
 
-  #end({ pid }: ProcessFacts): void {
+  #end({ pid, plugin }: Member): void {
     try {
       process.kill(pid, 'SIGKILL');
     } catch (error) {
@@ -140,13 +147,27 @@ export class Orphans {
         this.#log.warn({ pid }, `process ${pid} cannot be ended: ${reasonOf(error)}`);
       return;
     }
-    this.#log.warn({ pid }, `a plugin left process ${pid} behind, which was ended`);
+    const who = plugin === undefined ? 'a plugin' : `plugin ${plugin}`;
+    this.#log.warn({ pid }, `${who} left process ${pid} behind, which was ended`);
   }
 }
 
-/** No run is left that is as old as the orphan is, and none leads its session. */
-function isLeftBehind(orphan: ProcessFacts, running: readonly ProcessFacts[]): boolean {
-  return !running.some(({ pid, startTicks }) => pid === orphan.session || startTicks <= orphan.startTicks);
+/** No run is left that is as old as the orphan is and may be of its plugin, and none leads its session. */
+function isLeftBehind(orphan: Member, running: readonly Member[]): boolean {
+  return !running.some(
+    (run) => run.pid === orphan.session || (run.startTicks <= orphan.startTicks && mayBeOfOne(run, orphan)),
+  );
+}
+
+/** Unless both say that they are not: a run that never ends must not keep what all the others leave behind. */
+function mayBeOfOne({ stateFolder: one }: Member, { stateFolder: other }: Member): boolean {
+  return one === undefined || other === undefined || one === other;
+}
+
+function memberOf(facts: ProcessFacts): Member {
+  const variables = readOr(`/proc/${facts.pid}/environ`, 'utf8').split('\0');
+  const textOf = (name: string) => variables.find((text) => text.startsWith(name))?.slice(name.length);
+  return { ...facts, stateFolder: textOf('AGENT_STATE='), plugin: textOf('AGENT_PLUGIN=') };
 }
 
 /** Of all threads: orphans go to one of them. */
@@ -167,9 +188,9 @@ function factsOf(pid: number): ProcessFacts[] {
 }
 
 /** What is not there has ended, or the kernel does not tell. */
-function readOr(file: string): string {
+function readOr(file: string, encoding: BufferEncoding = 'latin1'): string {
   try {
-    return readFileSync(file, 'latin1');
+    return readFileSync(file, encoding);
   } catch {
     return '';
   }
