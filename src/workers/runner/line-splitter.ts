@@ -1,6 +1,7 @@
 import { BoundedOutput } from './process-output.js';
 
-const LINE_END = 0x0a;
+/** Behind each line. */
+export const LINE_END = 0x0a;
 
 /** Whole lines that came with a chunk. */
 export interface TakenLines {
@@ -59,4 +60,16 @@ export class LineSplitter {
     this.#isSkipping = false;
     return chunk.subarray(end + 1);
   }
+}
+
+/** Cuts lines into pieces of whole ones, each longer than so many bytes by a part of its last line at most. */
+export function piecesOf({ bytes, tooLong }: TakenLines, pieceBytes: number): readonly TakenLines[] {
+  const pieces: TakenLines[] = [];
+  for (let start = 0; start < bytes.length; ) {
+    const found = bytes.indexOf(LINE_END, start + pieceBytes - 1);
+    const end = found === -1 ? bytes.length : found + 1;
+    pieces.push({ bytes: bytes.subarray(start, end), tooLong: 0 });
+    start = end;
+  }
+  return tooLong === 0 ? pieces : [...pieces, { bytes: NOTHING, tooLong }];
 }

@@ -3,9 +3,8 @@ import { reasonOf } from '../../shared/coded-error.js';
 import type { PluginFormat } from '../../shared/plugin-format.js';
 import { type DocumentSettings, type EncodedMetrics, PointsEncoder } from '../../shared/points-document.js';
 import { printable } from '../../shared/printable.js';
+import { LINE_END } from './line-splitter.js';
 import { type LineFormat, readFindings } from './plugin-output.js';
-
-const LINE_END = 0x0a;
 
 /** Makes points of the lines that a long-running plugin prints; each line is understood by itself. */
 export class StreamLines {
