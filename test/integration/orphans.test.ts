@@ -100,6 +100,26 @@ test('a daemon of two forks is ended though a plugin that runs all the time is o
   await running;
 });
 
+test('a daemon of two forks, and what it has started, does not outlive the watch', { skip }, async (t) => {
+  const runner = runnerPool(t);
+  const { log } = recordingLog();
+  const orphans = Orphans.open({
+    childTable: runner.setup.childTable,
+    pluginsUid: () => PLUGIN_USER?.uid,
+    log,
+  });
+  assert.ok(orphans);
+  t.after(() => orphans.close());
+  const environment = { PATH: process.env.PATH ?? '/usr/bin:/bin', AGENT_PLUGIN: 'cpu' };
+  const daemons =
+    'found=$( (setsid sh -c "sleep 600 >/dev/null 2>&1 & echo \\$\\$ \\$!; cd /; exec >/dev/null 2>&1; wait" &) ); echo $found >&2';
+  const { stderrEnd } = await runner.run({ folder: shellPlugin(t, daemons, 'echo "[]"'), environment });
+  const pids = stderrEnd.trim().split(' ').map(Number);
+  assert.deepEqual(pids.map(isAlive), [true, true]);
+  await orphans.close();
+  await waitUntil('they are gone', () => !pids.some(isAlive));
+});
+
 test('the end of what a run has left in its session is taken in one look', { skip }, async (t) => {
   const runner = runnerPool(t);
   const { log } = recordingLog();

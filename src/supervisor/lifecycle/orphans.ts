@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { childrenOfRow, type NotedChild, rowCount } from '../../shared/child-table.js';
 import { codeOf, reasonOf } from '../../shared/coded-error.js';
 import type { Log } from '../../shared/log.js';
@@ -10,6 +11,11 @@ const LOOK_EVERY_MS = 2000;
 const TAKE_EVERY_MS = 200;
 /** Node.js takes the ends of its own children as soon as it hears of them; one that waits longer is nobody's. */
 const ZOMBIE_LOOKS = 3;
+/** At the end. Whoever starts ever new ones is not worth more. */
+const LAST_LOOKS = 10;
+/** Who has just been ended may take a moment to leave its children behind. */
+const LAST_EMPTY_LOOKS = 3;
+const BETWEEN_LAST_LOOKS_MS = 20;
 
 /** What of a process is looked at. */
 interface ProcessFacts {
@@ -109,8 +115,14 @@ export class Orphans {
     }
   }
 
-  close(): void {
+  /** To be called when no run is left: ends what is there of orphans, and of those that lose their parent by that. */
+  async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
+    for (let look = 0, empty = 0; look < LAST_LOOKS && empty < LAST_EMPTY_LOOKS; look += 1) {
+      this.look();
+      empty = this.#suspects.size === 0 ? empty + 1 : 0;
+      await sleep(BETWEEN_LAST_LOOKS_MS);
+    }
   }
 
   #runs(): readonly NotedChild[] {
