@@ -202,6 +202,7 @@ export const pluginsAnswer = z.strictObject({
               description: 'from when it was due to the start of its process; left out when called for',
             }),
             endedAt: time,
+            problem: z.string().optional().meta({ description: 'what went wrong, in a sentence' }),
           })
           .optional(),
         runs: z.int(),

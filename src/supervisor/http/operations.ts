@@ -116,6 +116,8 @@ export interface LastRunListing {
   /** From when it was due to the start of its process; undefined when it was called for. */
   readonly latenessMs?: number | undefined;
   readonly endedAt: string;
+  /** What went wrong, in a sentence. */
+  readonly problem?: string | undefined;
 }
 
 /** How the agent stands; times are ISO 8601, counts since its start. */

@@ -167,6 +167,7 @@ export class AgentOperations implements Operations {
         points: lastRun.points,
         latenessMs: lastRun.latenessMs,
         endedAt: lastRun.endedAt.toISOString(),
+        problem: lastRun.problem,
       },
       runs: plugin.runs,
       skipped: plugin.skipped,
