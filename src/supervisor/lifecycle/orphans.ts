@@ -102,7 +102,7 @@ export class Orphans {
     const running = alive.length === 0 ? [] : runs.flatMap(({ pid }) => factsOf(pid)).map(memberOf);
     const left = alive.filter((orphan) => isLeftBehind(orphan, running) && this.#isPlugins(orphan));
     // What was just started may not be in the table yet.
-    for (const orphan of left) if (this.#suspects.has(orphan.pid)) this.#end(orphan);
+    this.#tell(left.filter(({ pid }) => this.#suspects.has(pid) && this.#end(pid)));
     this.#suspects = new Set(left.map(({ pid }) => pid));
   }
 
@@ -151,16 +151,28 @@ export class Orphans {
     }
   }
 
-  #end({ pid, plugin }: Member): void {
+  /** Whether it could be ended. */
+  #end(pid: number): boolean {
     try {
-      process.kill(pid, 'SIGKILL');
+      return process.kill(pid, 'SIGKILL');
     } catch (error) {
       if (codeOf(error) !== 'ESRCH')
         this.#log.warn({ pid }, `process ${pid} cannot be ended: ${reasonOf(error)}`);
-      return;
+      return false;
     }
-    const who = plugin === undefined ? 'a plugin' : `plugin ${plugin}`;
-    this.#log.warn({ pid }, `${who} left process ${pid} behind, which was ended`);
+  }
+
+  /** A line for each plugin: it may have left very many. */
+  #tell(ended: readonly Member[]): void {
+    for (const plugin of new Set(ended.map((member) => member.plugin))) {
+      const pids = ended.filter((member) => member.plugin === plugin).map(({ pid }) => pid);
+      const who = plugin === undefined ? 'a plugin' : `plugin ${plugin}`;
+      const what = pids.length === 1 ? `process ${pids[0]}` : `${pids.length} processes`;
+      this.#log.warn(
+        { pids },
+        `${who} left ${what} behind, which ${pids.length === 1 ? 'was' : 'were'} ended`,
+      );
+    }
   }
 }
 
