@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { processesIn } from '../../src/shared/cgroup-processes.js';
@@ -106,12 +106,13 @@ test('a killed agent leaves cgroups with what runs in them, and its next start e
   skip: NO_CGROUPS ?? false,
 }, async (t) => {
   const root = testCgroup(t);
-  const repo = new PluginRepositories(t).make('hanging', 'sleep 0.2; exec sleep 600');
+  // The first process of a run may go with the agent; what that has started does not.
+  const repo = new PluginRepositories(t).make('hanging', 'sleep 0.2; sleep 600 & wait');
   const runner = `cgroup = "${root}"`;
   const first = await startWithPlugins(t, [pluginItem('hanging', repo, '0')], { runner });
   void callPlugin(first, 'run', repo, '&timeout=200').catch(() => undefined);
   const folder = () => join(root, foldersIn(root)[0] ?? '', `plugin:${NAMESPACE}:hanging`);
-  const pid = await waitUntil('it runs', () => processesIn(folder())[0]);
+  const pid = await waitUntil('it runs', () => processesIn(folder()).find(isLongSleep));
   await first.kill('SIGKILL');
   assert.ok(isAlive(pid));
   // Of another agent that is gone, and of one that runs: of this test.
@@ -135,6 +136,15 @@ test('without cgroups plugins run all the same, and the log says why there are n
   assert.equal((await callPlugin(agent, 'run', repo)).body.status, 'ok');
   assert.match(agent.stderr, /plugins run without cgroups: /);
 });
+
+function isLongSleep(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').join(' ') === 'sleep 600 ';
+  } catch {
+    // It has ended.
+    return false;
+  }
+}
 
 function foldersIn(folder: string): string[] {
   if (!existsSync(folder)) return [];

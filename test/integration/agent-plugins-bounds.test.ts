@@ -94,6 +94,7 @@ test('a plugin that outlasts its interval is skipped, and counted in the list', 
     return found.runs > 0 && found.skipped > 1 && found;
   });
   assert.equal(slow.lastRun?.status, 'timeout');
+  assert.match(slow.lastRun?.problem ?? '', /^plugin slow took longer than \d+ ms and was ended$/);
   assert.ok((await agent.call('/me/status')).body.runs.skipped >= slow.skipped);
 });
 

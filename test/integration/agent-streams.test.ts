@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AgentProcess } from '../support/agent-process.js';
 import { commitTo } from '../support/git-repository.js';
+import { NO_LAUNCHER } from '../support/launcher.js';
 import {
   callPlugin,
   listed,
@@ -80,6 +81,18 @@ test('a stream is started once, started again when it ends, ended on disable, an
   assert.equal(await agent.kill('SIGTERM'), 0);
   assert.equal(isAlive(third.pid), false);
   assert.deepEqual(runMetrics(agent, 'live').at(-1), ['stream', 'ok', 0]);
+});
+
+test('a stream does not outlive an agent that is killed, also without cgroups', {
+  skip: NO_LAUNCHER ?? false,
+}, async (t) => {
+  const repo = new PluginRepositories(t).make('live', stream(1));
+  const agent = await startWithPlugins(t, [streamItem('live', repo)], {
+    runner: 'cgroup = "off"\nengine = "launcher"',
+  });
+  const { pid } = await newProcess(agent, 'live');
+  await agent.kill('SIGKILL');
+  await gone(pid);
 });
 
 test('a stream changes with its version and its item, and ends with it', async (t) => {

@@ -59,6 +59,93 @@ test('a daemon of two forks is ended when its run is over, and not before', { sk
   });
 });
 
+test('a daemon of two forks is ended though a plugin that runs all the time is older', {
+  skip,
+}, async (t) => {
+  const runner = runnerPool(t);
+  const { log, lines } = recordingLog();
+  const orphans = Orphans.open({
+    childTable: runner.setup.childTable,
+    pluginsUid: () => PLUGIN_USER?.uid,
+    log,
+  });
+  assert.ok(orphans);
+  t.after(() => orphans.close());
+  const environmentOf = (plugin: string) => ({
+    PATH: process.env.PATH ?? '/usr/bin:/bin',
+    AGENT_PLUGIN: plugin,
+    AGENT_STATE: `/nowhere/.${plugin}/state`,
+  });
+  const running = runner.run({
+    folder: shellPlugin(t, 'exec sleep 600'),
+    environment: environmentOf('stream'),
+  });
+  const [other] = await waitUntil('the other runs', () => {
+    const children = begunChildren(runner.setup.childTable, 1);
+    return children.length > 0 && children;
+  });
+  const { stderrEnd } = await runner.run({
+    folder: shellPlugin(t, DAEMON, 'echo "[]"'),
+    environment: environmentOf('cpu'),
+  });
+  const daemon = Number(stderrEnd);
+  assert.ok(isAlive(daemon), 'it got away');
+  await waitUntil('it is gone', () => {
+    orphans.look();
+    return !isAlive(daemon);
+  });
+  assert.ok(lines.some(({ message }) => message.includes(`plugin cpu left process ${daemon} behind`)));
+  assert.ok(other && isAlive(other.pid));
+  process.kill(-other.pid, 'SIGKILL');
+  await running;
+});
+
+test('a daemon of two forks, and what it has started, does not outlive the watch', { skip }, async (t) => {
+  const runner = runnerPool(t);
+  const { log } = recordingLog();
+  const orphans = Orphans.open({
+    childTable: runner.setup.childTable,
+    pluginsUid: () => PLUGIN_USER?.uid,
+    log,
+  });
+  assert.ok(orphans);
+  t.after(() => orphans.close());
+  const environment = { PATH: process.env.PATH ?? '/usr/bin:/bin', AGENT_PLUGIN: 'cpu' };
+  const daemons =
+    'found=$( (setsid sh -c "sleep 600 >/dev/null 2>&1 & echo \\$\\$ \\$!; cd /; exec >/dev/null 2>&1; wait" &) ); echo $found >&2';
+  const { stderrEnd } = await runner.run({ folder: shellPlugin(t, daemons, 'echo "[]"'), environment });
+  const pids = stderrEnd.trim().split(' ').map(Number);
+  assert.deepEqual(pids.map(isAlive), [true, true]);
+  const [daemon = 0] = pids;
+  await waitUntil('it is an orphan', () => parentOf(daemon) === process.pid);
+  await orphans.close();
+  await waitUntil('they are gone', () => !pids.some(isAlive));
+});
+
+test('of many daemons that a plugin has left one line tells', { skip }, async (t) => {
+  const runner = runnerPool(t);
+  const { log, lines } = recordingLog();
+  const orphans = Orphans.open({
+    childTable: runner.setup.childTable,
+    pluginsUid: () => PLUGIN_USER?.uid,
+    log,
+  });
+  assert.ok(orphans);
+  t.after(() => orphans.close());
+  const environment = { PATH: process.env.PATH ?? '/usr/bin:/bin', AGENT_PLUGIN: 'cpu' };
+  const folder = shellPlugin(t, DAEMON, DAEMON, DAEMON, 'echo "[]"');
+  const { stderrEnd } = await runner.run({ folder, environment });
+  const daemons = stderrEnd.trim().split('\n').map(Number);
+  assert.equal(daemons.length, 3);
+  await waitUntil('they are orphans', () => daemons.every((daemon) => parentOf(daemon) === process.pid));
+  for (let look = 0; look < 2; look += 1) orphans.look();
+  assert.deepEqual(
+    lines.map(({ message }) => message),
+    ['plugin cpu left 3 processes behind, which were ended'],
+  );
+  await waitUntil('they are gone', () => !daemons.some(isAlive));
+});
+
 test('the end of what a run has left in its session is taken in one look', { skip }, async (t) => {
   const runner = runnerPool(t);
   const { log } = recordingLog();

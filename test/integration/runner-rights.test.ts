@@ -92,4 +92,6 @@ test('while the system gives no more processes, a run waits, and starts when it 
   const late = await runner.run({ folder, timeoutMs: 300 });
   assert.deepEqual([late.status, late.value], ['spawn', 126]);
   assert.match(late.problem ?? '', /out of processes, memory or descriptors/);
+  const warnings = runner.logs.filter(({ level }) => level === 'warn');
+  assert.deepEqual(warnings, said(), 'nor of each run that has come to nothing meanwhile');
 });

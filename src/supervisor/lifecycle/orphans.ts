@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { childrenOfRow, type NotedChild, rowCount } from '../../shared/child-table.js';
 import { codeOf, reasonOf } from '../../shared/coded-error.js';
 import type { Log } from '../../shared/log.js';
@@ -10,6 +11,11 @@ const LOOK_EVERY_MS = 2000;
 const TAKE_EVERY_MS = 200;
 /** Node.js takes the ends of its own children as soon as it hears of them; one that waits longer is nobody's. */
 const ZOMBIE_LOOKS = 3;
+/** At the end. Whoever starts ever new ones is not worth more. */
+const LAST_LOOKS = 10;
+/** Who has just been ended may take a moment to leave its children behind. */
+const LAST_EMPTY_LOOKS = 3;
+const BETWEEN_LAST_LOOKS_MS = 20;
 
 /** What of a process is looked at. */
 interface ProcessFacts {
@@ -18,6 +24,13 @@ interface ProcessFacts {
   readonly session: number;
   /** Clock ticks from boot to its start. */
   readonly startTicks: number;
+}
+
+/** A living process, and what its environment says of the plugin that it belongs to. */
+interface Member extends ProcessFacts {
+  /** State folder of the plugin: no two have the same. */
+  readonly stateFolder: string | undefined;
+  readonly plugin: string | undefined;
 }
 
 /**
@@ -85,11 +98,11 @@ export class Orphans {
       .filter((pid) => !runs.some((run) => run.pid === pid))
       .flatMap(factsOf);
     this.#takeEnds(orphans.filter(({ state }) => state === 'Z'));
-    const alive = orphans.filter(({ state }) => state !== 'Z' && state !== 'X');
-    const running = alive.length === 0 ? [] : runs.flatMap(({ pid }) => factsOf(pid));
+    const alive = orphans.filter(({ state }) => state !== 'Z' && state !== 'X').map(memberOf);
+    const running = alive.length === 0 ? [] : runs.flatMap(({ pid }) => factsOf(pid)).map(memberOf);
     const left = alive.filter((orphan) => isLeftBehind(orphan, running) && this.#isPlugins(orphan));
     // What was just started may not be in the table yet.
-    for (const orphan of left) if (this.#suspects.has(orphan.pid)) this.#end(orphan);
+    this.#tell(left.filter(({ pid }) => this.#suspects.has(pid) && this.#end(pid)));
     this.#suspects = new Set(left.map(({ pid }) => pid));
   }
 
@@ -102,8 +115,14 @@ export class Orphans {
     }
   }
 
-  close(): void {
+  /** To be called when no run is left: ends what is there of orphans, and of those that lose their parent by that. */
+  async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
+    for (let look = 0, empty = 0; look < LAST_LOOKS && empty < LAST_EMPTY_LOOKS; look += 1) {
+      this.look();
+      empty = this.#suspects.size === 0 ? empty + 1 : 0;
+      await sleep(BETWEEN_LAST_LOOKS_MS);
+    }
   }
 
   #runs(): readonly NotedChild[] {
@@ -122,31 +141,57 @@ export class Orphans {
   }
 
   /** Git leaves processes behind, too: what is not a plugin's is left alone. */
-  #isPlugins({ pid }: ProcessFacts): boolean {
+  #isPlugins({ pid, plugin }: Member): boolean {
+    const uid = this.#pluginsUid();
+    if (uid === undefined) return plugin !== undefined;
     try {
-      const uid = this.#pluginsUid();
-      if (uid !== undefined) return statSync(`/proc/${pid}`).uid === uid;
-      return /(^|\0)AGENT_PLUGIN=/.test(readFileSync(`/proc/${pid}/environ`, 'latin1'));
+      return statSync(`/proc/${pid}`).uid === uid;
     } catch {
       return false;
     }
   }
 
-  #end({ pid }: ProcessFacts): void {
+  /** Whether it could be ended. */
+  #end(pid: number): boolean {
     try {
-      process.kill(pid, 'SIGKILL');
+      return process.kill(pid, 'SIGKILL');
     } catch (error) {
       if (codeOf(error) !== 'ESRCH')
         this.#log.warn({ pid }, `process ${pid} cannot be ended: ${reasonOf(error)}`);
-      return;
+      return false;
     }
-    this.#log.warn({ pid }, `a plugin left process ${pid} behind, which was ended`);
+  }
+
+  /** A line for each plugin: it may have left very many. */
+  #tell(ended: readonly Member[]): void {
+    for (const plugin of new Set(ended.map((member) => member.plugin))) {
+      const pids = ended.filter((member) => member.plugin === plugin).map(({ pid }) => pid);
+      const who = plugin === undefined ? 'a plugin' : `plugin ${plugin}`;
+      const what = pids.length === 1 ? `process ${pids[0]}` : `${pids.length} processes`;
+      this.#log.warn(
+        { pids },
+        `${who} left ${what} behind, which ${pids.length === 1 ? 'was' : 'were'} ended`,
+      );
+    }
   }
 }
 
-/** No run is left that is as old as the orphan is, and none leads its session. */
-function isLeftBehind(orphan: ProcessFacts, running: readonly ProcessFacts[]): boolean {
-  return !running.some(({ pid, startTicks }) => pid === orphan.session || startTicks <= orphan.startTicks);
+/** No run is left that is as old as the orphan is and may be of its plugin, and none leads its session. */
+function isLeftBehind(orphan: Member, running: readonly Member[]): boolean {
+  return !running.some(
+    (run) => run.pid === orphan.session || (run.startTicks <= orphan.startTicks && mayBeOfOne(run, orphan)),
+  );
+}
+
+/** Unless both say that they are not: a run that never ends must not keep what all the others leave behind. */
+function mayBeOfOne({ stateFolder: one }: Member, { stateFolder: other }: Member): boolean {
+  return one === undefined || other === undefined || one === other;
+}
+
+function memberOf(facts: ProcessFacts): Member {
+  const variables = readOr(`/proc/${facts.pid}/environ`, 'utf8').split('\0');
+  const textOf = (name: string) => variables.find((text) => text.startsWith(name))?.slice(name.length);
+  return { ...facts, stateFolder: textOf('AGENT_STATE='), plugin: textOf('AGENT_PLUGIN=') };
 }
 
 /** Of all threads: orphans go to one of them. */
@@ -167,9 +212,9 @@ function factsOf(pid: number): ProcessFacts[] {
 }
 
 /** What is not there has ended, or the kernel does not tell. */
-function readOr(file: string): string {
+function readOr(file: string, encoding: BufferEncoding = 'latin1'): string {
   try {
-    return readFileSync(file, 'latin1');
+    return readFileSync(file, encoding);
   } catch {
     return '';
   }

@@ -1,6 +1,7 @@
 import { BoundedOutput } from './process-output.js';
 
-const LINE_END = 0x0a;
+/** Behind each line. */
+export const LINE_END = 0x0a;
 
 /** Whole lines that came with a chunk. */
 export interface TakenLines {

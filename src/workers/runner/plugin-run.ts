@@ -39,11 +39,21 @@ const NOT_EXECUTED = 126;
 export async function runPlugin(run: OrderedRun, runner: Runner): Promise<RunOutcome> {
   const { spec, files, metrics } = run.task;
   const problem = areFilesFine(spec, files, runner.look) ? undefined : await refusal(spec, runner);
-  const outcome =
-    problem === undefined ? await startAndFollow(run, runner) : notStarted(NOT_EXECUTED, problem);
+  const { outcome, isShortage = false } =
+    problem === undefined
+      ? await startAndFollow(run, runner)
+      : { outcome: notStarted(NOT_EXECUTED, problem) };
   await writeDocument(spec, metrics.metricOf(outcome), runner);
-  logRun(spec, outcome, runner.log);
+  const level = outcome.problem === undefined || isShortage ? 'debug' : 'warn';
+  runner.log[level](fieldsOf(spec, outcome), outcome.problem ?? `plugin ${spec.pluginName} ran`);
   return outcome;
+}
+
+/** A run that is over. */
+interface Over {
+  readonly outcome: RunOutcome;
+  /** It came to nothing for want of processes, as others do at such a time: one line a minute tells of them all. */
+  readonly isShortage?: boolean;
 }
 
 /** Why a plugin must not be run; undefined when it may. */
@@ -52,7 +62,7 @@ async function refusal(spec: RunSpec, { look, hashes }: Runner): Promise<string 
   return problem && `plugin ${spec.pluginName} is not run: ${problem}`;
 }
 
-async function startAndFollow(run: OrderedRun, runner: Runner): Promise<RunOutcome> {
+async function startAndFollow(run: OrderedRun, runner: Runner): Promise<Over> {
   const { spec, program } = run.task;
   const bounds = new RunBounds(spec, program, runner.limits, runner.log);
   const note = new ChildNote(run.runId, runner);
@@ -71,12 +81,13 @@ async function startAndFollow(run: OrderedRun, runner: Runner): Promise<RunOutco
   if (start.type === 'failed') {
     note.clear();
     const problem = couldNotBeStarted(spec, start.problem);
-    return { ...notStarted(start.value, problem, Math.round(waitedMs)), latenessMs: latenessOf(run) };
+    const outcome = notStarted(start.value, problem, Math.round(waitedMs));
+    return { outcome: { ...outcome, latenessMs: latenessOf(run) }, isShortage: start.isShortage };
   }
   const { process } = start;
   if (process.exit !== undefined) note.clear();
   else void process.exited.then(() => note.clear());
-  return followPlugin(run, { process, bounds, waitedMs, latenessMs }, runner);
+  return { outcome: await followPlugin(run, { process, bounds, waitedMs, latenessMs }, runner) };
 }
 
 /** Undefined for a run that nobody planned. */
@@ -186,9 +197,9 @@ function writeDocument(
   return lane.tryWrite(record) === undefined ? lane.write(record, () => false) : undefined;
 }
 
-function logRun(task: RunSpec, outcome: RunOutcome, log: Log): void {
-  const { status, value, durationMs, points, problem, stderrEnd } = outcome;
-  const fields = {
+function fieldsOf(task: RunSpec, outcome: RunOutcome) {
+  const { status, value, durationMs, points, stderrEnd } = outcome;
+  return {
     plugin: task.pluginName,
     namespace: task.namespace,
     status,
@@ -197,8 +208,6 @@ function logRun(task: RunSpec, outcome: RunOutcome, log: Log): void {
     points,
     ...(stderrEnd !== '' && { stderr: stderrEnd }),
   };
-  if (problem !== undefined) log.warn(fields, problem);
-  else log.debug(fields, `plugin ${task.pluginName} ran`);
 }
 
 /** Says what the verdict does not: metrics left out of a run that failed for another reason, processes ended. */

@@ -1,3 +1,4 @@
+import { setImmediate as afterPolling } from 'node:timers/promises';
 import { counted } from '../../shared/counted.js';
 import type { Log } from '../../shared/log.js';
 import type { RunOutcome, RunStatus } from '../../shared/messages.js';
@@ -13,7 +14,7 @@ import type { LaneWriter } from '../../shared/ring/lane-writer.js';
 import { addCounts, isEndWanted, type StreamControl } from '../../shared/stream-control.js';
 import { isOverWithin } from '../../shared/within.js';
 import type { LimitedEnd } from './limits/limit-sentence.js';
-import { LineSplitter } from './line-splitter.js';
+import { LineSplitter, type TakenLines } from './line-splitter.js';
 import { OutputTail } from './process-output.js';
 import type { ProcessExit, StartedProcess } from './started-process.js';
 import { StreamLines } from './stream-lines.js';
@@ -39,6 +40,11 @@ const OUTPUT_END_MS = 250;
 const WARN_EVERY_MS = 60_000;
 const REASONS_SHOWN = 3;
 const SIGNAL_VALUE = 128;
+/**
+ * One that prints without end gets turns of this length, in ms, and the others of its thread come between: what is no
+ * metric may take 10 µs a line, and a chunk may have 30,000 lines.
+ */
+const TURN_MS = 5;
 
 /**
  * Follows a long-running plugin to its end: every line's points are written at once. While the ring has no room nothing
@@ -100,7 +106,11 @@ class StreamReader {
   readonly #splitter: LineSplitter;
   readonly #lines: StreamLines;
   readonly #stderr = new OutputTail();
-  /** Read, and not in the ring yet: what came before reading stopped. */
+  /** Read, and not encoded yet: what does not fit into a turn. */
+  readonly #unread: TakenLines[] = [];
+  /** Undefined while nothing is left for another turn. */
+  #encoding: Promise<void> | undefined;
+  /** Encoded, and not in the ring yet: what came before reading stopped. */
   readonly #waiting: PointsDocument[] = [];
   /** Undefined while none waits. */
   #writing: Promise<void> | undefined;
@@ -123,12 +133,12 @@ class StreamReader {
     return this.#stderr.text;
   }
 
-  /** Whether the outputs end, now that the process is gone; waiting for room in the ring does not count. */
+  /** Whether the outputs end, now that the process is gone; waiting for a turn or for room in the ring does not count. */
   async endsSoon(): Promise<boolean> {
     for (;;) {
-      await this.#writing;
+      await this.#untilRead();
       if (await isOverWithin(OUTPUT_END_MS, this.#process.outputsEnded)) return true;
-      if (this.#writing === undefined) return false;
+      if (!this.#isBusy) return false;
     }
   }
 
@@ -138,16 +148,55 @@ class StreamReader {
    */
   async finish(isCutOff: boolean): Promise<void> {
     this.#process.closeOutputs();
-    await this.#writing;
+    await this.#untilRead();
     const last = this.#splitter.finish();
     if (last.length > 0) this.#send(this.#lines.encodeLast(last, isCutOff));
     await this.#writing;
     this.#warnOfBad(true);
   }
 
+  get #isBusy(): boolean {
+    return this.#encoding !== undefined || this.#writing !== undefined;
+  }
+
+  async #untilRead(): Promise<void> {
+    await this.#encoding;
+    await this.#writing;
+  }
+
   #take(chunk: Buffer): void {
-    const { bytes, tooLong } = this.#splitter.take(chunk);
-    if (bytes.length > 0 || tooLong > 0) this.#send(this.#lines.encode(bytes, tooLong));
+    const taken = this.#splitter.take(chunk);
+    if (taken.bytes.length > 0 || taken.tooLong > 0) this.#unread.push(taken);
+    if (this.#encoding === undefined && !this.#encodeForATurn()) this.#encoding = this.#encodeInTurns();
+    // Each time: Node.js reads on by itself what a process has left when it ends.
+    if (this.#isBusy) this.#process.pauseStdout();
+  }
+
+  /** False when there is more. */
+  #encodeForATurn(): boolean {
+    const untilMs = performance.now() + TURN_MS;
+    for (let taken = this.#unread.shift(); taken !== undefined; taken = this.#unread.shift()) {
+      const { metrics, rest } = this.#lines.encode(taken, untilMs);
+      this.#send(metrics);
+      if (rest !== undefined) {
+        this.#unread.unshift(rest);
+        return false;
+      }
+    }
+    return true;
+  }
+
+  async #encodeInTurns(): Promise<void> {
+    do {
+      await afterPolling();
+      await this.#writing;
+    } while (!this.#encodeForATurn());
+    this.#encoding = undefined;
+    this.#resumeIfIdle();
+  }
+
+  #resumeIfIdle(): void {
+    if (!this.#isBusy) this.#process.resumeStdout();
   }
 
   #send({ documents, points, bad, badCount }: EncodedMetrics): void {
@@ -163,8 +212,6 @@ class StreamReader {
   #write(documents: readonly PointsDocument[]): void {
     this.#waiting.push(...documents);
     this.#writing ??= this.#writeNow() ? undefined : this.#writeWaiting();
-    // Each time: Node.js reads on by itself what a process has left when it ends.
-    if (this.#writing !== undefined) this.#process.pauseStdout();
   }
 
   /** Writes as many as there is room for; false when there are more. */
@@ -184,7 +231,7 @@ class StreamReader {
       this.#waiting.shift();
     }
     this.#writing = undefined;
-    this.#process.resumeStdout();
+    this.#resumeIfIdle();
   }
 
   #warnOfBad(isLast: boolean): void {

@@ -3,10 +3,18 @@ import { reasonOf } from '../../shared/coded-error.js';
 import type { PluginFormat } from '../../shared/plugin-format.js';
 import { type DocumentSettings, type EncodedMetrics, PointsEncoder } from '../../shared/points-document.js';
 import { printable } from '../../shared/printable.js';
+import { LINE_END, type TakenLines } from './line-splitter.js';
 import { CUT_OFF, type LineFormat, readFindings } from './plugin-output.js';
 
-const LINE_END = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
+/** How often it is looked whether the time is up. */
+const LINES_BETWEEN_LOOKS = 16;
+
+/** What was made of lines, and those for which there was no time. */
+export interface EncodedLines {
+  readonly metrics: EncodedMetrics;
+  readonly rest: TakenLines | undefined;
+}
 
 /** Makes points of the lines that a long-running plugin prints; each line is understood by itself. */
 export class StreamLines {
@@ -21,13 +29,20 @@ export class StreamLines {
   }
 
   /**
-   * Encodes whole lines.
-   * @param tooLong lines that came behind them and were left out
+   * Encodes whole lines, some at least.
+   * @param untilMs then it stops, by `performance.now()`
    */
-  encode(bytes: Buffer, tooLong: number): EncodedMetrics {
+  encode({ bytes, tooLong }: TakenLines, untilMs = Number.POSITIVE_INFINITY): EncodedLines {
     const encoder = new PointsEncoder(this.#settings, Math.floor(Date.now() / 1000));
     const isText = isUtf8(bytes);
-    for (let start = 0; start < bytes.length; ) {
+    let left = LINES_BETWEEN_LOOKS;
+    for (let start = 0; start < bytes.length; left -= 1) {
+      if (left === 0) {
+        if (performance.now() >= untilMs) {
+          return { metrics: encoder.finish(), rest: { bytes: bytes.subarray(start), tooLong } };
+        }
+        left = LINES_BETWEEN_LOOKS;
+      }
       const found = bytes.indexOf(LINE_END, start);
       const end = found === -1 ? bytes.length : found;
       this.#lines += 1;
@@ -40,7 +55,7 @@ export class StreamLines {
       this.#lines += 1;
       encoder.refuse(this.#lines, 'is too long and was left out');
     }
-    return encoder.finish();
+    return { metrics: encoder.finish(), rest: undefined };
   }
 
   /**
@@ -49,7 +64,7 @@ export class StreamLines {
    */
   encodeLast(bytes: Buffer, isCutOff: boolean): EncodedMetrics {
     // A JSON text itself tells whether there is more to come.
-    if (!isCutOff || this.#format === 'json') return this.encode(bytes, 0);
+    if (!isCutOff || this.#format === 'json') return this.encode({ bytes, tooLong: 0 }).metrics;
     this.#lines += 1;
     const encoder = new PointsEncoder(this.#settings, 0);
     encoder.refuse(this.#lines, CUT_OFF);

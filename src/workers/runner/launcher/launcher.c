@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -288,6 +289,8 @@ static void become_program(void *memory) {
     if (error < 0) give_up(process, USER, error);
   }
   set_limits(process, 1);
+  /* An agent that is killed ends nobody itself. Behind the change of user, which forgets it. */
+  CALL2(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
   error = CALL1(SYS_chdir, process->folder);
   if (error < 0) give_up(process, FOLDER, error);
   uint64_t none = 0;
