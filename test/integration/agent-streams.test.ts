@@ -188,11 +188,12 @@ test('a stream that a killed agent left running is ended by the next start, also
   const { pid } = await newProcess(agent, 'live');
   const child = Number(pointsOf(agent, 'PLUGIN.live.child')[0]?.fields.value);
   await agent.kill('SIGKILL');
-  assert.deepEqual([pid, child].map(isAlive), [true, true]);
+  // The first process of a run may have gone with it.
+  assert.ok(isAlive(child));
   const again = await startWithPlugins(t, [streamItem('live', repo)], { folder: agent.folder, runner });
   await newProcess(again, 'live', [pid]);
   await Promise.all([pid, child].map(gone));
-  assert.match(again.stderr, /2 processes of plugins were left running/);
+  assert.match(again.stderr, /left running by an agent that was killed, and ended now/);
 });
 
 test('more streams than maxstreams wait until one ends, and the log says so', async (t) => {
