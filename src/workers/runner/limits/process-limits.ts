@@ -131,4 +131,4 @@ function setBound(library: CLibrary, pid: number, { resource, ...bound }: Resour
 }
 
 const WAY_OUT =
-  'a niceness below the own one takes root (CAP_SYS_NICE): give the agent that, or change the limit';
+  'a niceness below the own one takes root (CAP_SYS_NICE), other limits above the own ones too (CAP_SYS_RESOURCE): give the agent that, or change the limit';
