@@ -125,6 +125,8 @@ test('a daemon of two forks, and what it has started, does not outlive the watch
 test('of many daemons that a plugin has left one line tells', { skip }, async (t) => {
   const runner = runnerPool(t);
   const { log, lines } = recordingLog();
+  // It looks when the test says so: a look of its own might find some of them a moment before the others.
+  t.mock.timers.enable({ apis: ['setInterval'] });
   const orphans = Orphans.open({
     childTable: runner.setup.childTable,
     pluginsUid: () => PLUGIN_USER?.uid,
