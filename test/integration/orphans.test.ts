@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import test from 'node:test';
+import test, { type TestContext } from 'node:test';
 import { cLibrary } from '../../src/shared/native/c-library.js';
 import { Orphans } from '../../src/supervisor/lifecycle/orphans.js';
 import { begunChildren } from '../support/begun-children.js';
@@ -19,7 +19,10 @@ const skip = cLibrary().library === undefined && 'the C library cannot be called
 const DAEMON =
   'daemon=$( (setsid sh -c "echo \\$\\$; cd /; exec sleep 600 </dev/null 2>/dev/null >/dev/null" &) ); echo $daemon >&2';
 
-test('a daemon of two forks is ended when its run is over, and not before', { skip }, async (t) => {
+const ENVIRONMENT = { PATH: process.env.PATH ?? '/usr/bin:/bin', AGENT_PLUGIN: 'cpu' };
+
+/** A pool of runners and the watch over what their plugins leave behind, which ends with the test. */
+function setUp(t: TestContext) {
   const runner = runnerPool(t);
   const { log, lines } = recordingLog();
   const orphans = Orphans.open({
@@ -29,15 +32,19 @@ test('a daemon of two forks is ended when its run is over, and not before', { sk
   });
   assert.ok(orphans);
   t.after(() => orphans.close());
-  const environment = { PATH: process.env.PATH ?? '/usr/bin:/bin', AGENT_PLUGIN: 'cpu' };
-  const waiting = runner.run({ folder: shellPlugin(t, 'exec sleep 600'), environment });
+  return { runner, orphans, lines };
+}
+
+test('a daemon of two forks is ended when its run is over, and not before', { skip }, async (t) => {
+  const { runner, orphans, lines } = setUp(t);
+  const waiting = runner.run({ folder: shellPlugin(t, 'exec sleep 600'), environment: ENVIRONMENT });
   const [other] = await waitUntil('the other runs', () => {
     const children = begunChildren(runner.setup.childTable, 1);
     return children.length > 0 && children;
   });
   const { stderrEnd, status } = await runner.run({
     folder: shellPlugin(t, DAEMON, 'echo "[]"'),
-    environment,
+    environment: ENVIRONMENT,
   });
   assert.equal(status, 'ok');
   const daemon = Number(stderrEnd);
@@ -62,17 +69,9 @@ test('a daemon of two forks is ended when its run is over, and not before', { sk
 test('a daemon of two forks is ended though a plugin that runs all the time is older', {
   skip,
 }, async (t) => {
-  const runner = runnerPool(t);
-  const { log, lines } = recordingLog();
-  const orphans = Orphans.open({
-    childTable: runner.setup.childTable,
-    pluginsUid: () => PLUGIN_USER?.uid,
-    log,
-  });
-  assert.ok(orphans);
-  t.after(() => orphans.close());
+  const { runner, orphans, lines } = setUp(t);
   const environmentOf = (plugin: string) => ({
-    PATH: process.env.PATH ?? '/usr/bin:/bin',
+    ...ENVIRONMENT,
     AGENT_PLUGIN: plugin,
     AGENT_STATE: `/nowhere/.${plugin}/state`,
   });
@@ -101,19 +100,13 @@ test('a daemon of two forks is ended though a plugin that runs all the time is o
 });
 
 test('a daemon of two forks, and what it has started, does not outlive the watch', { skip }, async (t) => {
-  const runner = runnerPool(t);
-  const { log } = recordingLog();
-  const orphans = Orphans.open({
-    childTable: runner.setup.childTable,
-    pluginsUid: () => PLUGIN_USER?.uid,
-    log,
-  });
-  assert.ok(orphans);
-  t.after(() => orphans.close());
-  const environment = { PATH: process.env.PATH ?? '/usr/bin:/bin', AGENT_PLUGIN: 'cpu' };
+  const { runner, orphans } = setUp(t);
   const daemons =
     'found=$( (setsid sh -c "sleep 600 >/dev/null 2>&1 & echo \\$\\$ \\$!; cd /; exec >/dev/null 2>&1; wait" &) ); echo $found >&2';
-  const { stderrEnd } = await runner.run({ folder: shellPlugin(t, daemons, 'echo "[]"'), environment });
+  const { stderrEnd } = await runner.run({
+    folder: shellPlugin(t, daemons, 'echo "[]"'),
+    environment: ENVIRONMENT,
+  });
   const pids = stderrEnd.trim().split(' ').map(Number);
   assert.deepEqual(pids.map(isAlive), [true, true]);
   const [daemon = 0] = pids;
@@ -123,20 +116,11 @@ test('a daemon of two forks, and what it has started, does not outlive the watch
 });
 
 test('of many daemons that a plugin has left one line tells', { skip }, async (t) => {
-  const runner = runnerPool(t);
-  const { log, lines } = recordingLog();
   // It looks when the test says so: a look of its own might find some of them a moment before the others.
   t.mock.timers.enable({ apis: ['setInterval'] });
-  const orphans = Orphans.open({
-    childTable: runner.setup.childTable,
-    pluginsUid: () => PLUGIN_USER?.uid,
-    log,
-  });
-  assert.ok(orphans);
-  t.after(() => orphans.close());
-  const environment = { PATH: process.env.PATH ?? '/usr/bin:/bin', AGENT_PLUGIN: 'cpu' };
+  const { runner, orphans, lines } = setUp(t);
   const folder = shellPlugin(t, DAEMON, DAEMON, DAEMON, 'echo "[]"');
-  const { stderrEnd } = await runner.run({ folder, environment });
+  const { stderrEnd } = await runner.run({ folder, environment: ENVIRONMENT });
   const daemons = stderrEnd.trim().split('\n').map(Number);
   assert.equal(daemons.length, 3);
   await waitUntil('they are orphans', () => daemons.every((daemon) => parentOf(daemon) === process.pid));
@@ -149,15 +133,7 @@ test('of many daemons that a plugin has left one line tells', { skip }, async (t
 });
 
 test('the end of what a run has left in its session is taken in one look', { skip }, async (t) => {
-  const runner = runnerPool(t);
-  const { log } = recordingLog();
-  const orphans = Orphans.open({
-    childTable: runner.setup.childTable,
-    pluginsUid: () => PLUGIN_USER?.uid,
-    log,
-  });
-  assert.ok(orphans);
-  t.after(() => orphans.close());
+  const { runner, orphans } = setUp(t);
   const folder = shellPlugin(t, 'sleep 600 >/dev/null 2>&1 & echo $! >&2', 'echo "[]"');
   const { stderrEnd, status } = await runner.run({ folder });
   assert.equal(status, 'ok');
