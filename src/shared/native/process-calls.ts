@@ -125,11 +125,15 @@ export function prlimit(
   }
 }
 
-/** The most that this process may give itself, and others without special rights, of a resource. */
-export function ownHardLimit(library: CLibrary, resource: Resource): number | 'unlimited' {
+/**
+ * The most of a resource that a process may give itself.
+ * @param pid 0: this process, which may give others no more either, without special rights
+ * @throws CodedError `ESRCH` when it is gone, `EPERM` when it may not be asked
+ */
+export function hardLimitOf(library: CLibrary, pid: number, resource: Resource): number | 'unlimited' {
   const bounds = new BigUint64Array(2);
   const number = library.abi.systemCall.prlimit64;
-  if (library.systemCallPair(number, 0, RESOURCE[resource], null, bounds) < 0) {
+  if (library.systemCallPair(number, pid, RESOURCE[resource], null, bounds) < 0) {
     throw callError('prlimit', library.errorName());
   }
   const [, hard = UNLIMITED] = bounds;

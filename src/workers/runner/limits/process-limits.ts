@@ -2,7 +2,7 @@ import { codeOf, reasonOf } from '../../../shared/coded-error.js';
 import type { Log } from '../../../shared/log.js';
 import type { PluginUser } from '../../../shared/messages.js';
 import { type CLibrary, type CLibraryFound, cLibrary } from '../../../shared/native/c-library.js';
-import { ownHardLimit, prlimit, setpriority } from '../../../shared/native/process-calls.js';
+import { hardLimitOf, prlimit, setpriority } from '../../../shared/native/process-calls.js';
 import { ThreadIdentity } from '../../../shared/native/thread-identity.js';
 import type { ResourceLimit } from './resource-limits.js';
 
@@ -49,13 +49,24 @@ export class ProcessLimits {
    * @returns false when the process is gone
    */
   apply(pid: number, limited: Limited): boolean {
+    return this.#set(pid, limited, applyAll);
+  }
+
+  /** As `apply`, but leaves alone what has these limits from its parent, and may have set itself stricter ones since. */
+  applyWhereMissed(pid: number, limited: Limited): boolean {
+    return this.#set(pid, limited, (library) => {
+      if (isMissed(library, pid, limited)) applyAll(library, pid, limited);
+    });
+  }
+
+  #set(pid: number, limited: Limited, work: typeof applyAll): boolean {
     const { library } = this.#found;
     if (library === undefined) {
       this.#warnOnce(`the limits of plugins' processes cannot be set: ${this.#found.problem}`);
       return true;
     }
     try {
-      this.#allowed(library, limited.user, () => applyAll(library, pid, limited));
+      this.#allowed(library, limited.user, () => work(library, pid, limited));
     } catch (error) {
       if (codeOf(error) === 'ESRCH') return false;
       if (codeOf(error) === 'rights-lost') this.#rightsLost(reasonOf(error));
@@ -118,13 +129,21 @@ function applyAll(library: CLibrary, pid: number, { limits, nice }: Limited): vo
   if (nice !== 0) setpriority(library, pid, nice);
 }
 
+/** True for a process that may have more of something than its limits say. */
+function isMissed(library: CLibrary, pid: number, { limits }: Limited): boolean {
+  return limits.some(({ resource, hard }) => {
+    const most = hardLimitOf(library, pid, resource);
+    return most === 'unlimited' || most > hard;
+  });
+}
+
 /** Only root may go beyond what the agent itself is bound to; for others that is the limit then. */
 function setBound(library: CLibrary, pid: number, { resource, ...bound }: ResourceLimit): void {
   try {
     prlimit(library, pid, resource, bound);
   } catch (error) {
     if (codeOf(error) !== 'EPERM') throw error;
-    const own = ownHardLimit(library, resource);
+    const own = hardLimitOf(library, 0, resource);
     if (own === 'unlimited' || bound.hard <= own) throw error;
     prlimit(library, pid, resource, { soft: own, hard: own });
   }

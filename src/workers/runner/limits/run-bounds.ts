@@ -26,8 +26,11 @@ export const NOTHING_LEFT: BoundsEnd = { left: [], outOfMemory: 0 };
 /** What the end of a process may tell of its cgroup. */
 export type CgroupEnd = Pick<ProcessExit, 'isCgroupEmpty'>;
 
-/** A fork takes less, in milliseconds, on a machine that is not busy beyond measure. */
+/** A fork takes less, in milliseconds, on a machine that is not busy. */
 const FORK_MS = 0.5;
+
+/** And less than this where it is. */
+const SLOW_FORK_MS = 50;
 const NOBODY_WAKES = new Int32Array(new SharedArrayBuffer(4));
 
 /** A process that goes on starting others faster than they are bounded is left to its end. */
@@ -40,6 +43,7 @@ export class RunBounds implements ProcessBounds {
   readonly #limits: ProcessLimits;
   readonly #log: Log;
   readonly #killedBefore: number;
+  #lookAgain: NodeJS.Timeout | undefined;
 
   /** @param limited what the run's process is bound to */
   constructor(run: BoundedRun, limited: Limited, limits: ProcessLimits, log: Log) {
@@ -56,6 +60,8 @@ export class RunBounds implements ProcessBounds {
     } catch (error) {
       this.#notMoved(reasonOf(error));
     }
+    if (this.#run.cgroup !== undefined) return;
+    this.#lookAgain = setTimeout(() => boundMissed(pid, this.#limited, this.#limits), SLOW_FORK_MS).unref();
   }
 
   failed(what: 'cgroup' | 'limits', code: string): void {
@@ -71,6 +77,7 @@ export class RunBounds implements ProcessBounds {
 
   /** To be called when the run's process is gone, with its pid: ends what it has left in its cgroup. */
   end(pid: number, exit: CgroupEnd | undefined): BoundsEnd {
+    clearTimeout(this.#lookAgain);
     const { cgroup } = this.#run;
     if (cgroup === undefined) return NOTHING_LEFT;
     const left = exit?.isCgroupEmpty === true ? [] : (this.#attempt(() => endLeft(pid, cgroup.folder)) ?? []);
@@ -116,6 +123,15 @@ function boundFamily(pid: number, limited: Limited, cgroup: string | undefined, 
     // The move waits for a fork under way, which has the old limits; without one, that is given time to show.
     if (cgroup === undefined) Atomics.wait(NOBODY_WAKES, 0, 0, FORK_MS);
     family.push(...childrenOf(member));
+  }
+}
+
+/** Those of the family that were on their way when it was bounded, and had the old limits. */
+function boundMissed(pid: number, limited: Limited, limits: ProcessLimits): void {
+  const family = [pid];
+  for (let next = 0; next < family.length && next < FAMILY_MAX; next += 1) {
+    const member = family[next] ?? pid;
+    if (limits.applyWhereMissed(member, limited)) family.push(...childrenOf(member));
   }
 }
 
