@@ -142,7 +142,8 @@ export class ActiveSegment {
     if (last.fileBytes * 2 > this.#segmentBytes) return undefined;
     last.mayContinue = false;
     const contents = await this.#store.contentsOf(last);
-    if (!contents || contents.count !== last.count) return undefined;
+    // Forgotten again at once, it may be being read by somebody already.
+    if (!contents || contents !== last.contents || contents.count !== last.count) return undefined;
     return SegmentWriter.reopen(this.#folder, last, contents);
   }
 }

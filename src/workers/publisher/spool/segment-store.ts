@@ -23,6 +23,8 @@ export class SegmentStore {
   readonly #segments: Segment[] = [];
   /** Finished segments whose tables of contents are in memory, the last used one last. */
   readonly #recent: Segment[] = [];
+  /** Those whose tables of contents are being read. */
+  readonly #attaching = new Map<Segment, Promise<void>>();
 
   constructor(options: SegmentStoreOptions) {
     this.#options = options;
@@ -67,10 +69,7 @@ export class SegmentStore {
    */
   async contentsOf(segment: Segment): Promise<Contents | undefined> {
     try {
-      if (!segment.contents && !segment.isRemoved) {
-        await attachContents(this.#options, segment);
-        if (segment.remaining === 0 || segment.hasUnjournaled) this.#options.onGivenUp(segment);
-      }
+      if (!segment.contents && !segment.isRemoved) await this.#attach(segment);
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error;
       this.vanished(segment);
@@ -78,6 +77,19 @@ export class SegmentStore {
     }
     if (segment.isSealed && !segment.isRemoved) this.#noteUse(segment);
     return segment.contents;
+  }
+
+  /** Once at a time: who came late would take the records that are added meanwhile for missing. */
+  #attach(segment: Segment): Promise<void> {
+    const underWay = this.#attaching.get(segment);
+    if (underWay) return underWay;
+    const attaching = attachContents(this.#options, segment)
+      .then(() => {
+        if (segment.remaining === 0 || segment.hasUnjournaled) this.#options.onGivenUp(segment);
+      })
+      .finally(() => this.#attaching.delete(segment));
+    this.#attaching.set(segment, attaching);
+    return attaching;
   }
 
   /** Drops the oldest records until `bytes` more fit; what was set aside goes before them. */

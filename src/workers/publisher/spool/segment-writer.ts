@@ -27,20 +27,26 @@ export class SegmentWriter {
     return new SegmentWriter(segment, await createNew(folder.segmentPath(name)));
   }
 
-  /** Goes on with a finished segment, whose table of contents must be there: its footer is taken off. */
+  /**
+   * Goes on with a finished segment, whose table of contents must be there: its footer is taken off. From the first
+   * moment on the table stays where it is, so that nobody reads it again from a file that is being written.
+   */
   static async reopen(folder: SpoolFolder, segment: Segment, contents: Contents): Promise<SegmentWriter> {
-    const file = await openForWriting(folder.segmentPath(segment.name));
+    segment.isSealed = false;
     try {
-      await file.truncate(contents.dataEnd);
+      const file = await openForWriting(folder.segmentPath(segment.name));
+      try {
+        await file.truncate(contents.dataEnd);
+      } catch (error) {
+        await file.close();
+        throw error;
+      }
+      segment.fileBytes = contents.dataEnd;
+      return new SegmentWriter(segment, file);
     } catch (error) {
-      await file.close();
+      segment.isSealed = true;
       throw error;
     }
-    segment.fileBytes = contents.dataEnd;
-    segment.isSealed = false;
-    // Somebody who read on meanwhile may have had it forgotten.
-    segment.attach(contents);
-    return new SegmentWriter(segment, file);
   }
 
   /**
