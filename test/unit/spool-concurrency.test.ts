@@ -1,18 +1,28 @@
 import assert from 'node:assert/strict';
 import { type FileHandle, open as openFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { temporaryFolder } from '../support/temporary-folder.js';
+import { randomFrom } from './spool-model.js';
 import { ids, MIB, open, record, texts } from './spool-under-test.js';
 
 /** Of the event loop, before each call of the slow reader. */
 const SLOW_TURNS = 100;
+
+const SEEDS = Number(process.env.SPOOL_SEEDS ?? 20);
+const FIRST_SEED = Number(process.env.SPOOL_SEED ?? 1);
+const LIVES = 5;
+
+/** What every open file has its functions from. */
+const prototype = await prototypeOfFiles();
 
 test('records come behind those of an earlier run while these are being read for the first time', async (t) => {
   const { spool, folder } = await open(t);
   const before = await spool.append(['1', '2', '3'].map((text) => record(text)));
   await spool.close();
   const again = await open(t, { folder });
-  await slowFirstReader(t);
+  slowFirstReader(t);
   let isReading = true;
   const reading = again.spool.read(0, MIB).finally(() => {
     isReading = false;
@@ -37,18 +47,115 @@ test('records come behind those of an earlier run while these are being read for
   );
 });
 
+test('reads, appends and acknowledgements beside each other, on a disk of changing speed, through restarts', async (t) => {
+  const parent = temporaryFolder(t);
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed += 1) {
+    try {
+      await playTogether(t, join(parent, `spool-${seed}`), seed);
+    } catch (error) {
+      throw new Error(`SPOOL_SEED=${seed}: ${String(error)}`, { cause: error });
+    }
+  }
+});
+
+/** Some lives of a spool; all that was stored is there until it is acknowledged. */
+async function playTogether(t: TestContext, folder: string, seed: number): Promise<void> {
+  const random = randomFrom(seed);
+  const waiting = new Map<number, string>();
+  for (let life = 0; life < LIVES; life += 1) {
+    const { spool, lines, dropped } = await open(t, {
+      folder,
+      fsync: random(2) === 0 ? 'always' : 'interval',
+    });
+    const slow = slowDisk(t, random);
+    // Of a segment without any the table of contents is not read when the spool is opened.
+    const acknowledges = random(2) === 0;
+    let isAppending = true;
+    const append = async () => {
+      for (let count = random(20); count >= 0; count -= 1) {
+        const documents = Array.from({ length: 1 + random(5) }, (_, place) => documentOf(random, place));
+        const stored = await spool.append(documents.map((document) => record(document)));
+        for (const [place, id] of stored.entries()) waiting.set(id, documents[place] ?? '');
+        await turns(random(20));
+      }
+      isAppending = false;
+    };
+    const read = async () => {
+      let cursor = 0;
+      for (let wasAppending = true; wasAppending; ) {
+        wasAppending = isAppending;
+        for (const { id, document } of await spool.read(cursor, 1 + random(40_000))) {
+          // It is stored a moment before the one who stores it hears so.
+          while (!waiting.has(id)) await turns(1);
+          assert.equal(document.toString(), waiting.get(id));
+          cursor = id;
+          if (!acknowledges || random(3) === 0) continue;
+          waiting.delete(id);
+          spool.acknowledge([id]);
+        }
+        await turns(random(5));
+      }
+    };
+    await Promise.all([append(), append(), read()]);
+    const oldest = ids(await spool.read(0, MIB))[0];
+    assert.equal(oldest, [...waiting.keys()].sort((one, other) => one - other)[0]);
+    await spool.close();
+    slow.end();
+    assert.deepEqual([dropped, lines.filter(({ level }) => level !== 'info')], [[], []]);
+    const { spool: again } = await open(t, { folder });
+    const all = await again.read(0, 100 * MIB);
+    const expected = [...waiting].sort(([one], [other]) => one - other);
+    assert.deepEqual(
+      all.map(({ id, document }) => [id, document.toString()]),
+      expected,
+    );
+    await again.close();
+  }
+}
+
+/** Each of them tells of itself, and the larger ones fill a segment soon. */
+function documentOf(random: (below: number) => number, place: number): string {
+  return `${random(1_000_000)} ${place} `.repeat(random(10) === 0 ? 1500 : 20);
+}
+
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await nextTurn();
+}
+
+/** Each call waits, and for long where it is of a file that was opened in a bad moment. */
+function slowDisk(t: TestContext, random: (below: number) => number): { end(): void } {
+  const mostTurns = new WeakMap<FileHandle, number>();
+  const mocks = (['stat', 'read', 'writev', 'truncate', 'datasync'] as const).map((name) => {
+    const original = prototype[name] as (...args: unknown[]) => Promise<unknown>;
+    return t.mock.method(prototype, name, async function (this: FileHandle, ...args: unknown[]) {
+      const most = mostTurns.get(this) ?? (random(4) === 0 ? 100 : 4);
+      mostTurns.set(this, most);
+      await turns(random(most));
+      return original.apply(this, args);
+    });
+  });
+  return {
+    end() {
+      for (const { mock } of mocks) mock.restore();
+    },
+  };
+}
+
 /** Whoever asks first how large a file is, and reads from it then, has to wait. */
-async function slowFirstReader(t: TestContext): Promise<void> {
-  const some = await openFile('/dev/null');
-  const prototype = Object.getPrototypeOf(some) as FileHandle;
-  await some.close();
+function slowFirstReader(t: TestContext): void {
   let slow: FileHandle | undefined;
   for (const name of ['stat', 'read'] as const) {
     const original = prototype[name] as (...args: unknown[]) => Promise<unknown>;
     t.mock.method(prototype, name, async function (this: FileHandle, ...args: unknown[]) {
       slow ??= this;
-      for (let turn = 0; this === slow && turn < SLOW_TURNS; turn += 1) await nextTurn();
+      if (this === slow) await turns(SLOW_TURNS);
       return original.apply(this, args);
     });
   }
+}
+
+async function prototypeOfFiles(): Promise<FileHandle> {
+  const file = await openFile('/dev/null');
+  await file.close();
+  return Object.getPrototypeOf(file) as FileHandle;
 }
