@@ -7,6 +7,7 @@ import { SpooledFeed } from '../../src/workers/publisher/feeds/spooled-feed.js';
 import { CleanUp } from '../support/clean-up.js';
 import { HeldOutput } from '../support/held-output.js';
 import { recordingLog } from '../support/recording-log.js';
+import { slowDisk } from '../support/slow-disk.js';
 import { mountSmallDisk, type SmallDisk } from '../support/small-disk.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { waitUntil } from '../support/wait-until.js';
@@ -34,6 +35,15 @@ for (const mode of ['overflow', 'always'] as const) {
       await run.finish();
     });
   }
+
+  test(`mode ${mode}: ${STEPS} random steps on a disk of changing speed (FEED_SEED=${SEED})`, async (t) => {
+    const random = randomNumbers(SEED);
+    slowDisk(t, (below) => Math.floor(random() * below));
+    const run = new RandomRun(t, { mode, outputCount: 1, folder: temporaryFolder(t), disk: undefined });
+    await run.steps(STEPS);
+    await run.finish();
+    assert.deepEqual(run.duplicates, []);
+  });
 }
 
 interface RunOptions {

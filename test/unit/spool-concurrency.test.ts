@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { type FileHandle, open as openFile } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { FILE_PROTOTYPE, slowDisk, turns } from '../support/slow-disk.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { randomFrom } from './spool-model.js';
 import { ids, MIB, open, record, texts } from './spool-under-test.js';
@@ -13,9 +13,6 @@ const SLOW_TURNS = 100;
 const SEEDS = Number(process.env.SPOOL_SEEDS ?? 20);
 const FIRST_SEED = Number(process.env.SPOOL_SEED ?? 1);
 const LIVES = 5;
-
-/** What every open file has its functions from. */
-const prototype = await prototypeOfFiles();
 
 test('records come behind those of an earlier run while these are being read for the first time', async (t) => {
   const { spool, folder } = await open(t);
@@ -67,7 +64,7 @@ async function playTogether(t: TestContext, folder: string, seed: number): Promi
       folder,
       fsync: random(2) === 0 ? 'always' : 'interval',
     });
-    const slow = slowDisk(t, random);
+    const endSlowness = slowDisk(t, random);
     // Of a segment without any the table of contents is not read when the spool is opened.
     const acknowledges = random(2) === 0;
     let isAppending = true;
@@ -100,7 +97,7 @@ async function playTogether(t: TestContext, folder: string, seed: number): Promi
     const oldest = ids(await spool.read(0, MIB))[0];
     assert.equal(oldest, [...waiting.keys()].sort((one, other) => one - other)[0]);
     await spool.close();
-    slow.end();
+    endSlowness();
     assert.deepEqual([dropped, lines.filter(({ level }) => level !== 'info')], [[], []]);
     const { spool: again } = await open(t, { folder });
     const all = await again.read(0, 100 * MIB);
@@ -118,44 +115,15 @@ function documentOf(random: (below: number) => number, place: number): string {
   return `${random(1_000_000)} ${place} `.repeat(random(10) === 0 ? 1500 : 20);
 }
 
-async function turns(count: number): Promise<void> {
-  for (let turn = 0; turn < count; turn += 1) await nextTurn();
-}
-
-/** Each call waits, and for long where it is of a file that was opened in a bad moment. */
-function slowDisk(t: TestContext, random: (below: number) => number): { end(): void } {
-  const mostTurns = new WeakMap<FileHandle, number>();
-  const mocks = (['stat', 'read', 'writev', 'truncate', 'datasync'] as const).map((name) => {
-    const original = prototype[name] as (...args: unknown[]) => Promise<unknown>;
-    return t.mock.method(prototype, name, async function (this: FileHandle, ...args: unknown[]) {
-      const most = mostTurns.get(this) ?? (random(4) === 0 ? 100 : 4);
-      mostTurns.set(this, most);
-      await turns(random(most));
-      return original.apply(this, args);
-    });
-  });
-  return {
-    end() {
-      for (const { mock } of mocks) mock.restore();
-    },
-  };
-}
-
 /** Whoever asks first how large a file is, and reads from it then, has to wait. */
 function slowFirstReader(t: TestContext): void {
   let slow: FileHandle | undefined;
   for (const name of ['stat', 'read'] as const) {
-    const original = prototype[name] as (...args: unknown[]) => Promise<unknown>;
-    t.mock.method(prototype, name, async function (this: FileHandle, ...args: unknown[]) {
+    const original = FILE_PROTOTYPE[name] as (...args: unknown[]) => Promise<unknown>;
+    t.mock.method(FILE_PROTOTYPE, name, async function (this: FileHandle, ...args: unknown[]) {
       slow ??= this;
       if (this === slow) await turns(SLOW_TURNS);
       return original.apply(this, args);
     });
   }
-}
-
-async function prototypeOfFiles(): Promise<FileHandle> {
-  const file = await openFile('/dev/null');
-  await file.close();
-  return Object.getPrototypeOf(file) as FileHandle;
 }
