@@ -48,7 +48,7 @@ export async function recoverSegment(
     }
     await folder.removeSegment(name);
   } catch (error) {
-    if (NOT_THE_FILE.has(codeOf(error) ?? '')) throw error;
+    if (isNotTheFile(error)) throw error;
     const fate = await setAside.moveWhole(file);
     log.error(
       { file: path, position: 0 },
@@ -56,6 +56,10 @@ export async function recoverSegment(
     );
   }
   return undefined;
+}
+
+function isNotTheFile(error: unknown): boolean {
+  return NOT_THE_FILE.has(codeOf(error) ?? '');
 }
 
 async function openSegment(
@@ -127,7 +131,10 @@ async function finishFile(handle: FileHandle, segment: Segment, dataEnd: number)
   }
 }
 
-/** Acknowledgements that cannot be read are forgotten: their records are delivered again, which is no loss. */
+/**
+ * Acknowledgements that cannot be read are forgotten: their records are delivered again, which is no loss. Not for want
+ * of descriptors or memory: then it throws.
+ */
 async function restoreAcknowledgements(
   { folder, log }: ContentsSource,
   segment: Segment,
@@ -148,6 +155,7 @@ async function restoreAcknowledgements(
     }
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return;
+    if (isNotTheFile(error)) throw error;
     segment.mayContinue = false;
     log.warn(
       { file: path },
