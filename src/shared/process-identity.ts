@@ -24,7 +24,9 @@ export function ownIdentity(): ProcessIdentity {
 
 /** True while exactly this process runs; false when it ended, also when its pid belongs to another program by now. */
 export function isRunning(identity: ProcessIdentity): boolean {
-  if (identity.bootId !== '' && identity.bootId !== readBootId()) return false;
+  const bootId = readBootId();
+  // That it cannot be read, as for want of a descriptor, does not mean that it is another one.
+  if (identity.bootId !== '' && bootId !== '' && identity.bootId !== bootId) return false;
   const found = readProcess(identity.pid);
   // Without /proc, or where it hides the processes of other users, the kernel still says whether the pid is in use.
   if (found === undefined) return pidIsVisibleOnlyToKernel(identity.pid);

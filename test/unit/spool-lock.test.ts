@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Spool } from '../../src/workers/publisher/spool/spool.js';
+import { failingCall } from '../support/failing-call.js';
 import { recordingLog } from '../support/recording-log.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
@@ -54,6 +55,15 @@ test('a folder that another process has open is refused, naming it, and taken wh
   assert.match(readFileSync(join(folder, 'lock'), 'latin1'), new RegExp(`^${process.pid}\\.`));
   await spool.close();
   assert.ok(readdirSync(folder).every((file) => file.endsWith('.segment')));
+});
+
+test('nor is a folder taken from a process that runs, when there is no descriptor to look at it', async (t) => {
+  const { folder, pid } = await lockedFolder(t);
+  failingCall(t, 'fs', 'readFileSync', 'EMFILE', (path) => path.startsWith('/proc/'));
+  await assert.rejects(open(t, folder), {
+    code: 'spool-folder',
+    message: new RegExp(`in use by the process with pid ${pid}`),
+  });
 });
 
 for (const [what, make] of Object.entries<(path: string) => void>({
