@@ -26,16 +26,21 @@ export class HeldStore {
   /** Stores what has waited for so long, as long as the disk takes it; does nothing where this goes on already. */
   start(minimumAgeMs: number, onEnd: () => void): void {
     if (this.#storing || this.#next(minimumAgeMs).length === 0) return;
-    this.#storing = this.#storeAll(minimumAgeMs).finally(() => {
-      this.#storing = undefined;
-      onEnd();
-    });
+    void this.#begin(minimumAgeMs).then(onEnd);
   }
 
   /** Stores everything, however short it waited; what the disk does not take now stays in memory. */
   async storeRest(): Promise<void> {
     await this.#storing;
-    await this.#storeAll(0);
+    await this.#begin(0);
+  }
+
+  /** One at a time: what another one is storing would not be waited for. */
+  #begin(minimumAgeMs: number): Promise<void> {
+    this.#storing = this.#storeAll(minimumAgeMs).finally(() => {
+      this.#storing = undefined;
+    });
+    return this.#storing;
   }
 
   async #storeAll(minimumAgeMs: number): Promise<void> {
