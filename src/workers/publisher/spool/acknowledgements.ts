@@ -56,11 +56,16 @@ export class Acknowledgements {
     return hasRemoved;
   }
 
-  /** Makes sure that what was written survives a power failure. */
+  /** Makes sure that what was written survives a power failure. Others may write meanwhile. */
   async sync(): Promise<void> {
-    for (const segment of this.#unsynced) {
-      if (!segment.isRemoved) await this.#syncJournal(segment);
+    for (const segment of [...this.#unsynced]) {
+      // Beforehand: what is written meanwhile needs a sync of its own.
       this.#unsynced.delete(segment);
+      if (segment.isRemoved) continue;
+      await this.#syncJournal(segment).catch((error) => {
+        this.#unsynced.add(segment);
+        throw error;
+      });
     }
   }
 
