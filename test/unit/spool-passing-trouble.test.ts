@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { failingCall } from '../support/failing-call.js';
-import { MIB, open, record, texts } from './spool-under-test.js';
+import { failingCall, systemError } from '../support/failing-call.js';
+import { FILE_PROTOTYPE } from '../support/slow-disk.js';
+import { MIB, open, record, segments, texts } from './spool-under-test.js';
 
 test('without a descriptor for what was delivered the spool is not opened, and nothing comes twice', async (t) => {
   const { spool, folder } = await open(t);
@@ -13,4 +15,24 @@ test('without a descriptor for what was delivered the spool is not opened, and n
   end();
   const again = await open(t, { folder });
   assert.deepEqual(texts(await again.spool.read(0, MIB)), ['3']);
+});
+
+test('a file whose end cannot be cut off for want of room is delivered all the same, once', async (t) => {
+  const { spool, folder } = await open(t);
+  await spool.append(['1', '2', 'cut off'].map((text) => record(text)));
+  await spool.close();
+  const [path = ''] = segments(folder);
+  const bytes = readFileSync(path);
+  writeFileSync(path, bytes.subarray(0, bytes.indexOf('cut off') + 2));
+  const { mock } = t.mock.method(FILE_PROTOTYPE, 'truncate', () => Promise.reject(systemError('ENOSPC')));
+  const again = await open(t, { folder });
+  mock.restore();
+  const [oldest = 0] = (await again.spool.read(0, MIB)).map(({ id }) => id);
+  again.spool.acknowledge([oldest]);
+  await again.spool.append([record('3')]);
+  assert.deepEqual(texts(await again.spool.read(0, MIB)), ['2', '3']);
+  await again.spool.close();
+  const last = await open(t, { folder });
+  assert.deepEqual(texts(await last.spool.read(0, MIB)), ['2', '3']);
+  assert.deepEqual([again.dropped, last.dropped], [[], []]);
 });

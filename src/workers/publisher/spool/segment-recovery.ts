@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { codeOf, reasonOf } from '../../../shared/coded-error.js';
 import { readEntries } from './acknowledgement-journal.js';
+import type { Contents } from './contents.js';
 import { encodeFooter, parseTrailer, TRAILER_BYTES } from './footer.js';
 import { Segment } from './segment.js';
 import {
@@ -112,22 +113,32 @@ async function fromScan(
   segment.attach(contents);
   segment.isSealed = true;
   segment.mayContinue = isWhole;
-  segment.fileBytes = await finishFile(handle, segment, contents.dataEnd);
+  segment.fileBytes = await finishFile(handle, segment, contents);
   return segment;
 }
 
 /** Cuts off what is behind the records and writes the footer; the answer is the length of the file. */
-async function finishFile(handle: FileHandle, segment: Segment, dataEnd: number): Promise<number> {
-  await handle.truncate(dataEnd);
-  if (!segment.contents) return dataEnd;
-  const footer = encodeFooter(segment.contents, segment.name.salt);
+async function finishFile(handle: FileHandle, segment: Segment, contents: Contents): Promise<number> {
+  const { dataEnd } = contents;
+  const footer = encodeFooter(contents, segment.name.salt);
   try {
+    await handle.truncate(dataEnd);
     await writeAt(handle, dataEnd, [footer]);
     return dataEnd + footer.length;
   } catch {
     // No room for it: the segment is good without, it is only read through again the next time.
+    return leaveUnfinished(handle, segment, dataEnd);
+  }
+}
+
+async function leaveUnfinished(handle: FileHandle, segment: Segment, dataEnd: number): Promise<number> {
+  try {
     await handle.truncate(dataEnd);
     return dataEnd;
+  } catch {
+    // Not even that, as on a full disk of some kinds. The records are good, but none must come behind what is left there.
+    segment.mayContinue = false;
+    return (await handle.stat()).size;
   }
 }
 
