@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { failingCall, systemError } from '../support/failing-call.js';
 import { FILE_PROTOTYPE } from '../support/slow-disk.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 import { MIB, open, record, segments, texts } from './spool-under-test.js';
 
 test('without a descriptor for what was delivered the spool is not opened, and nothing comes twice', async (t) => {
@@ -35,4 +37,22 @@ test('a file whose end cannot be cut off for want of room is delivered all the s
   const last = await open(t, { folder });
   assert.deepEqual(texts(await last.spool.read(0, MIB)), ['2', '3']);
   assert.deepEqual([again.dropped, last.dropped], [[], []]);
+});
+
+test('a file that failed at once and cannot be removed does no harm to the next one', async (t) => {
+  const { spool, folder } = await open(t);
+  const { mock } = t.mock.method(FILE_PROTOTYPE, 'datasync', () => Promise.reject(systemError('EIO')));
+  const end = failingCall(t, 'fs/promises', 'unlink', 'EROFS', (path) => path.endsWith('.segment'));
+  await assert.rejects(spool.append([record('not stored')]), { code: 'spool-unwritable' });
+  end();
+  mock.restore();
+  const [failed = ''] = segments(folder).map((path) => basename(path));
+  await spool.append(['1', '2'].map((text) => record(text)));
+  // As when the process is killed now. Which of two files of one id comes first is up to chance: here the wrong one.
+  const killed = join(temporaryFolder(t), 'killed');
+  cpSync(folder, killed, { recursive: true });
+  renameSync(join(killed, failed), join(killed, failed.replace(/-.*/, '-ffffffff.segment')));
+  const again = await open(t, { folder: killed });
+  assert.deepEqual(texts(await again.spool.read(0, MIB)), ['1', '2']);
+  assert.deepEqual(again.dropped, []);
 });

@@ -87,6 +87,8 @@ export class ActiveSegment {
     this.#store.sealed(segment);
     await writer.close();
     if (segment.remaining > 0 || segment.isRemoved) return;
+    // Should its file stay, on a disk that fails, the next one must not begin with the same id: it would count as its end.
+    if (segment.count === 0) this.#nextId += 1;
     await this.#store.remove(segment);
     this.isFolderChanged = true;
   }
