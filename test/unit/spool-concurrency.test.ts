@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { FILE_PROTOTYPE, slowDisk, turns } from '../support/slow-disk.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { randomFrom } from './spool-model.js';
-import { ids, MIB, open, record, texts } from './spool-under-test.js';
+import { ids, MIB, open, record, segments, texts } from './spool-under-test.js';
 
 /** Of the event loop, before each call of the slow reader. */
 const SLOW_TURNS = 100;
@@ -42,6 +43,27 @@ test('records come behind those of an earlier run while these are being read for
     [...again.lines, ...last.lines].filter(({ level }) => level !== 'info'),
     [],
   );
+});
+
+test('records whose file somebody removes while they are written to it do not count as stored', async (t) => {
+  const { spool, folder, dropped } = await open(t);
+  await spool.append([record('1')]);
+  const { writev } = FILE_PROTOTYPE;
+  const { mock } = t.mock.method(
+    FILE_PROTOTYPE,
+    'writev',
+    async function (this: FileHandle, parts: Buffer[], at: number) {
+      mock.restore();
+      for (const path of segments(folder)) rmSync(path);
+      // Whoever reads notices first.
+      assert.deepEqual(await spool.read(0, MIB), []);
+      return writev.call(this, parts, at);
+    },
+  );
+  await assert.rejects(spool.append([record('2')]), { code: 'spool-unwritable', message: /is gone/ });
+  assert.deepEqual(dropped, [['web.shop', 1, 1, 'damaged']]);
+  await spool.append([record('2 again')]);
+  assert.deepEqual(texts(await spool.read(0, MIB)), ['2 again']);
 });
 
 test('reads, appends and acknowledgements beside each other, on a disk of changing speed, through restarts', async (t) => {

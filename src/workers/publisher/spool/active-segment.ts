@@ -45,7 +45,9 @@ export class ActiveSegment {
     return endId;
   }
 
+  /** @throws when it was noticed meanwhile that somebody removed the file: nobody would find the records there. */
   accept(appends: readonly PendingAppend[]): void {
+    if (this.#writer?.segment.isRemoved) throw new Error('the file that they were written to is gone');
     this.#writer?.accept(appends);
     this.#nextId = this.#writer?.segment.endId ?? this.#nextId;
   }
