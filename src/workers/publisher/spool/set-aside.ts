@@ -86,12 +86,16 @@ export class SetAside {
     return `set aside as ${this.#folder.file(name)}`;
   }
 
-  /** Removes what was set aside first; false when there is nothing. */
+  /** Removes what was set aside first; false when there is nothing. Who reads and who writes may need room at once. */
   async removeOldest(): Promise<boolean> {
-    const oldest = this.#kept[0];
+    const oldest = this.#kept.shift();
     if (!oldest) return false;
-    await this.#folder.remove(oldest.file);
-    this.#kept.shift();
+    try {
+      await this.#folder.remove(oldest.file);
+    } catch (error) {
+      this.#kept.unshift(oldest);
+      throw error;
+    }
     return true;
   }
 
