@@ -540,3 +540,24 @@ test('an IPv6 address in brackets is reached', async (t) => {
   startProducer(t, { servers: [`[::1]:${bound.port}`] });
   await connected;
 });
+
+test('what is handed over again while a producer is being closed is refused, too', async (t) => {
+  const { producer } = startProducer(t, { servers: ['127.0.0.1:1'] });
+  const refused: unknown[] = [];
+  const refusals = new Promise<void>((resolve) => {
+    const submit = (message: string, onRefused: () => void) =>
+      producer.submit('t', Buffer.from(message), {
+        resolve: () => assert.fail('nobody takes it'),
+        reject: (error) => {
+          refused.push(error instanceof CodedError && error.code);
+          onRefused();
+        },
+      });
+    submit('first', () => submit('again', resolve));
+  });
+  await producer.close();
+  assert.equal(producer.status().waiting, 0);
+  await refusals;
+  assert.deepEqual(refused, ['nsq-closed', 'nsq-closed']);
+  await producer.drain();
+});

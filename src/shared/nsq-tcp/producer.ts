@@ -63,6 +63,7 @@ export class NsqProducer {
    * and the others get through.
    */
   #probes = 0;
+  #isClosed = false;
   #closing: Promise<void> | undefined;
   readonly #drained: (() => void)[] = [];
 
@@ -115,6 +116,8 @@ export class NsqProducer {
 
   /** Rejects what is not settled, and resolves when the connection is closed. Nothing is left running. */
   close(): Promise<void> {
+    // Before anybody is told: who hands over again what is rejected now hears the same.
+    this.#isClosed = true;
     this.#closing ??= this.#close();
     return this.#closing;
   }
@@ -134,7 +137,7 @@ export class NsqProducer {
   }
 
   #problem(topic: string, message: Uint8Array, delayMs: number | undefined): CodedError | undefined {
-    if (this.#closing) {
+    if (this.#isClosed) {
       return new CodedError(
         'nsq-closed',
         `the message for topic ${topic} came after the producer was closed`,
