@@ -56,3 +56,17 @@ test('a file that failed at once and cannot be removed does no harm to the next 
   assert.deepEqual(texts(await again.spool.read(0, MIB)), ['1', '2']);
   assert.deepEqual(again.dropped, []);
 });
+
+test('a file that cannot be read now does not hold up what comes before it', async (t) => {
+  const { spool, folder } = await open(t, { maxBytes: MIB });
+  const large = 'x'.repeat(60 * 1024);
+  for (const text of [`1 ${large}`, `2 ${large}`]) await spool.append([record(text)]);
+  const [first = '', second = ''] = segments(folder);
+  assert.ok(second > first);
+  const end = failingCall(t, 'fs/promises', 'open', 'EIO', (path) => path === second);
+  const before = await spool.read(0, MIB);
+  assert.deepEqual(texts(before), [`1 ${large}`]);
+  await assert.rejects(spool.read(before[0]?.id ?? 0, MIB), { code: 'spool-read' });
+  end();
+  assert.deepEqual(texts(await spool.read(before[0]?.id ?? 0, MIB)), [`2 ${large}`]);
+});

@@ -23,7 +23,7 @@ interface Run {
 /**
  * Reads records of `afterId + 1` and behind that are not acknowledged, oldest first: as many as `maxBytes` hold,
  * and at least one where there is one. Damaged ones are given up on the way.
- * @throws CodedError `spool-read` when reading fails for a reason that may pass
+ * @throws CodedError `spool-read` when the first of them cannot be read for a reason that may pass
  */
 export async function readRecords(
   store: SegmentStore,
@@ -43,6 +43,8 @@ export async function readRecords(
       run = contents && runFrom(segment, contents, index, room, entries.length === 0);
       if (contents && run) entries.push(...(await readRun(store, path, segment, contents, run)));
     } catch (error) {
+      // What was read before it is good; the next call begins with the one that cannot be read.
+      if (!segment.isRemoved && entries.length > 0) break;
       if (!segment.isRemoved) throw readError(path, error);
     }
     if (!segment.isRemoved && !run && segment.firstRemaining(index) === index) break;
