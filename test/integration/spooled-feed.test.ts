@@ -131,6 +131,16 @@ test('what memory does not hold goes to disk, in both of its bounds', async (t) 
   assert.ok(under.status.memoryPoints >= 10);
 });
 
+for (const mode of ['overflow', 'always'] as const) {
+  test(`mode ${mode}: very many short documents at once go to a small disk, too`, async (t) => {
+    const under = new FeedUnderTest(t, { mode, bufferSize: 100_000, maxBytes: 2 * 2 ** 20 });
+    await under.feed.ready;
+    for (const text of texts(0, 10_000)) under.take(text);
+    assert.equal((await under.close()).keptRecords, 10_000);
+    assert.equal(under.secured.length, 10_000);
+  });
+}
+
 test('mode always: a record is on disk before the output gets it, and gone from there when it is delivered', async (t) => {
   const under = new FeedUnderTest(t, { mode: 'always' });
   let onDisk: number | undefined;

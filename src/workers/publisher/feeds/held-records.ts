@@ -1,4 +1,5 @@
 import type { OutputRecord } from '../outputs/output.js';
+import { recordBytes } from '../spool/record-format.js';
 import type { Secured } from './output-feed.js';
 
 /** A record that the output was given and has not settled, with a document of its own. */
@@ -101,7 +102,7 @@ export class HeldRecords {
     return points;
   }
 
-  /** The oldest that are only in memory, at least so old and together at most so many bytes, or one. */
+  /** The oldest that are only in memory, at least so old and together at most so many bytes on disk, or one. */
   unstored(minimumAgeMs: number, mostBytes: number): HeldRecord[] {
     const takenBefore = performance.now() - minimumAgeMs;
     const found: HeldRecord[] = [];
@@ -109,7 +110,7 @@ export class HeldRecords {
     for (const held of this.#records) {
       if (held.takenAt > takenBefore) break;
       if (held.place !== 'memory') continue;
-      bytes += held.document.length;
+      bytes += recordBytes(held);
       if (found.length > 0 && bytes > mostBytes) break;
       found.push(held);
     }

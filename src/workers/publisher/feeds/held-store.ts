@@ -6,7 +6,7 @@ export interface HeldStoreOptions {
   readonly held: HeldRecords;
   readonly disk: SpoolDisk;
   readonly counts: FeedCounts;
-  /** Bytes of records in one append. */
+  /** Bytes of records in one append, as they are on disk. */
   readonly batchMostBytes: number;
 }
 

@@ -1,4 +1,5 @@
 import type { OutputRecord } from '../outputs/output.js';
+import { recordBytes } from '../spool/record-format.js';
 import type { SpoolDisk } from './spool-disk.js';
 
 /** Bytes of one append; small enough that its records are soon stored, large enough to share a sync. */
@@ -14,7 +15,7 @@ interface Storing {
 
 /** Brings records to the disk, those of one turn of the event loop together. */
 export class StoreQueue {
-  /** Bytes of records in one append. */
+  /** Bytes of records in one append, as they are on disk. */
   readonly batchMostBytes: number;
   readonly #disk: SpoolDisk;
   readonly #onRoom: () => void;
@@ -32,7 +33,7 @@ export class StoreQueue {
   constructor(disk: SpoolDisk, maxBytes: number, onRoom: () => void) {
     this.#disk = disk;
     this.#onRoom = onRoom;
-    // The spool takes a quarter of its bound at once, its own bytes for each record included.
+    // The spool takes a quarter of its bound at once. Both count its own bytes for each record, too.
     this.batchMostBytes = Math.min(BATCH_MOST_BYTES, Math.floor(maxBytes / 8));
   }
 
@@ -50,12 +51,12 @@ export class StoreQueue {
    * @param stored called with its id, without one when the disk did not take it; the document is used until then
    */
   add(record: OutputRecord, stored: (id: number | undefined) => void): void {
-    const bytes = record.document.length;
+    const bytes = recordBytes(record);
     if (this.#nextBytes > 0 && this.#nextBytes + bytes > this.batchMostBytes) this.#append();
     if (this.#next.length === 0) queueMicrotask(() => this.#append());
     this.#next.push({ record, stored });
     this.#nextBytes += bytes;
-    this.#bytes += bytes;
+    this.#bytes += record.document.length;
     this.#points += record.points;
   }
 
