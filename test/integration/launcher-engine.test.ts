@@ -3,10 +3,12 @@ import { statSync, writeFileSync } from 'node:fs';
 import test from 'node:test';
 import { killProcesses, processesIn } from '../../src/shared/cgroup-processes.js';
 import { cLibrary } from '../../src/shared/native/c-library.js';
+import { closeDescriptor, openPipe, readNow } from '../../src/shared/native/descriptors.js';
 import { Launcher } from '../../src/workers/runner/launcher/launcher.js';
 import { LauncherEngine } from '../../src/workers/runner/launcher-engine.js';
 import type { ProcessBounds, Program } from '../../src/workers/runner/started-process.js';
 import { NO_CGROUPS, testCgroup } from '../support/cgroup.js';
+import { HungMount, NO_HUNG_MOUNT } from '../support/hung-mount.js';
 import { NO_LAUNCHER } from '../support/launcher.js';
 import { isAlive } from '../support/processes.js';
 import { programOf } from '../support/program.js';
@@ -17,6 +19,8 @@ const { library } = cLibrary();
 const skip = NO_LAUNCHER ?? false;
 const WAYS = ['best', 'old'] as const;
 const ROUNDS = 100;
+/** Whatever does not begin is ended then, which would close what it holds. */
+const LESS_THAN_A_START_MS = 20_000;
 /** Ends when what it has started has left its session, and prints the number of that. */
 const LEAVES_A_DAEMON =
   'setsid sleep 600 >/dev/null 2>&1 & while read -r s </proc/$!/stat; set -- $s; [ $6 = $$ ]; do :; done; echo $!';
@@ -142,3 +146,21 @@ test('of a limit beyond what the agent may give, the soft bound is kept', { skip
   assert.ok(hard !== undefined && hard > 50 && hard < 4_000_000_000, text);
   assert.deepEqual(bounds.failures, []);
 });
+
+for (const way of WAYS) {
+  test(`one whose program is long in beginning keeps no output of another one open (${way} way)`, {
+    skip: NO_LAUNCHER ?? NO_HUNG_MOUNT,
+  }, async (t) => {
+    assert.ok(library);
+    const disk = new HungMount(t);
+    // As another thread has it, between making the pipe of a process that it starts and closing its own end.
+    const { readEnd, writeEnd } = openPipe(library);
+    const start = openEngine(way).start({ program: programOf({ file: '/bin/true', folder: disk.path }) });
+    closeDescriptor(library, writeEnd);
+    const isOver = () => readNow(library, readEnd, Buffer.alloc(1)) === 0;
+    await waitUntil('it is at its end', isOver, LESS_THAN_A_START_MS);
+    closeDescriptor(library, readEnd);
+    disk.answer();
+    assert.equal((await start).type, 'failed');
+  });
+}

@@ -32,10 +32,9 @@
 #define SYS_close_range 436
 #endif
 
-/* From linux/sched.h and linux/close_range.h, which not every C library brings along. */
+/* From linux/sched.h, which not every C library brings along. */
 #define CLEAR_SIGNAL_HANDLERS 0x100000000ULL
 #define INTO_CGROUP 0x200000000ULL
-#define ALL_CLOSE_ON_EXEC 4
 
 struct clone_arguments {
   uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
@@ -268,8 +267,11 @@ static void set_outputs(struct process *process) {
   if (error >= 0) error = CALL3(SYS_dup3, process->stdout_end, 1, 0);
   if (error >= 0) error = CALL3(SYS_dup3, process->stderr_end, 2, 0);
   if (error < 0) give_up(process, OUTPUTS, error);
-  /* All that the agent opens is closed then anyway; a library in it might forget to say so. Not before Linux 5.11. */
-  CALL3(SYS_close_range, 3, ~0U, ALL_CLOSE_ON_EXEC);
+  /*
+   * The program would not get what the agent has open; but a disk may let it wait before it begins, and until then nobody
+   * would see the end of an output whose other end another thread had just opened. Not before Linux 5.9.
+   */
+  CALL3(SYS_close_range, 3, ~0U, 0);
 }
 
 static void become_program(void *memory) {
@@ -278,11 +280,11 @@ static void become_program(void *memory) {
   long error = CALL1(SYS_setsid, 0);
   if (error < 0) give_up(process, SESSION, error);
   reset_signals(process);
-  set_outputs(process);
   if (process->cgroup_processes >= 0) {
     error = CALL3(SYS_write, process->cgroup_processes, "0", 1);
     if (error < 0) process->cgroup_error = (int32_t)-error;
   }
+  set_outputs(process);
   set_limits(process, 0);
   if (process->numbers[HAS_USER]) {
     error = become_user(process->numbers, process->groups);
