@@ -36,6 +36,7 @@ export class LauncherEngine implements ProcessEngine {
 
   async start(request: ProcessRequest, attempt = 1): Promise<ProcessStart> {
     const startedAt = performance.now();
+    const { isOldWay } = this.#launcher;
     try {
       const { process, stdout, stderr } = this.#launcher.launch(request.program);
       this.#library.ledger?.opened(stdout);
@@ -45,10 +46,10 @@ export class LauncherEngine implements ProcessEngine {
       const { failure, cgroupError, limitsError } = await child.begun();
       if (failure !== undefined) {
         child.closeOutputs();
-        // The kernel may do that to whatever is born in its cgroup.
-        if (codeOf(failure) === KILLED_AT_BIRTH && this.#launcher.takeOldWay())
-          return await this.start(request);
-        throw failure;
+        // The kernel may do that to whatever is born in its cgroup: to several that are starting, of which one is the first.
+        if (codeOf(failure) !== KILLED_AT_BIRTH || isOldWay) throw failure;
+        this.#launcher.takeOldWay();
+        return await this.start(request);
       }
       if (cgroupError !== undefined) request.bounds?.failed('cgroup', cgroupError);
       if (limitsError !== undefined) request.bounds?.failed('limits', limitsError);

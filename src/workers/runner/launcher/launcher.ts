@@ -135,11 +135,14 @@ export class Launcher {
     };
   }
 
-  /** From now on processes enter their cgroups by themselves. False: they do so already. */
-  takeOldWay(): boolean {
-    if (this.#isOldWay) return false;
+  /** Whether processes enter their cgroups by themselves. */
+  get isOldWay(): boolean {
+    return this.#isOldWay;
+  }
+
+  /** From now on they do. */
+  takeOldWay(): void {
     this.#isOldWay = true;
-    return true;
   }
 
   /** Looks whose files are; see `OwnersOf`. For every run: it costs a third of what Node.js takes. */
