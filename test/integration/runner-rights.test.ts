@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { childrenOfRow } from '../../src/shared/child-table.js';
 import { cLibrary } from '../../src/shared/native/c-library.js';
 import { prlimit } from '../../src/shared/native/process-calls.js';
 import { releaseLane } from '../../src/shared/ring/lane-owner.js';
@@ -85,6 +86,8 @@ test('while the system gives no more processes, a run waits, and starts when it 
   const runs = [runner.run({ folder }), runner.run({ folder })];
   const said = () => runner.logs.filter(({ message }) => message.includes('plugins wait to be started'));
   await waitUntil('it is said', () => said().length > 0);
+  const noted = () => childrenOfRow(runner.setup.childTable, 1);
+  await waitUntil('no process is noted that is gone', () => noted().length === 0);
   bound(before);
   for (const outcome of await Promise.all(runs)) assert.equal(outcome.status, 'ok');
   assert.equal(said().length, 1, 'once a minute at most');

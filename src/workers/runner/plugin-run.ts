@@ -75,9 +75,11 @@ async function startAndFollow(run: OrderedRun, runner: Runner): Promise<Over> {
       latenessMs = latenessOf(run);
     },
   };
-  const { start, waitedMs } = await startPatiently(runner.engine, request, spec.timeoutMs, (problem) =>
-    logShortage(problem, runner),
-  );
+  const { start, waitedMs } = await startPatiently(runner.engine, request, spec.timeoutMs, (problem) => {
+    // Until the next try somebody else may get its number.
+    note.clear();
+    logShortage(problem, runner);
+  });
   if (start.type === 'failed') {
     note.clear();
     const problem = couldNotBeStarted(spec, start.problem);
