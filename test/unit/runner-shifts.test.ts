@@ -223,3 +223,15 @@ test('when a thread failed before it took its shift, the next run has another on
   second.tell(...ended(1, 2));
   await waitUntil('both have ended', () => ends.length === 2);
 });
+
+test('when a thread failed before it took its shift, a run that waits has another one asked for, also when it is the last one', async (t) => {
+  const { shifts, asked, begin, ends } = setUp(t, 1);
+  begin(1);
+  await nextTurn();
+  shifts.giveUpOpening();
+  const second = await waitUntil('another one is asked for', () => asked[1]);
+  second.begin(12);
+  await waitUntil('it is given', () => batches(second).flat().length === 1);
+  second.tell(...ended(1));
+  await waitUntil('it has ended', () => ends.length === 1);
+});

@@ -15,6 +15,8 @@ interface WaitingRun {
   readonly over: RunOver;
 }
 
+const OPEN_AGAIN_MS = 1000;
+
 /** Gathers the runs that begin in one turn of the event loop, and gives them to workers, which it has on shift for that. */
 export class RunnerShifts {
   readonly #choice: WorkerChoice;
@@ -27,6 +29,7 @@ export class RunnerShifts {
   #waiting: WaitingRun[] = [];
   #isPlacing = false;
   #idleTimer: NodeJS.Timeout | undefined;
+  #openAgain: NodeJS.Timeout | undefined;
   #isClosed = false;
 
   /** @param idleMs a worker that had no run for so long, and up to twice that, is sent off shift */
@@ -51,15 +54,23 @@ export class RunnerShifts {
     for (const shift of this.#shifts) shift.forgetPlan(key);
   }
 
-  /** A thread may have failed before it could take its shift: nobody waits for that one any more. */
+  /**
+   * A thread may have failed before it could take its shift: nobody waits for that one any more. Those who wait have
+   * another one asked for, with the next run, or in a while: that one may fail, too.
+   */
   giveUpOpening(): void {
     this.#opening = 0;
+    this.#openAgain ??= setTimeout(() => {
+      this.#openAgain = undefined;
+      if (this.#waiting.length > 0) this.#placeSoon();
+    }, OPEN_AGAIN_MS).unref();
   }
 
   /** Gives nothing more. Runs under way end with their workers. */
   close(): void {
     this.#isClosed = true;
     clearInterval(this.#idleTimer);
+    clearTimeout(this.#openAgain);
     this.#refuseWaiting('the runners are closed');
   }
 
