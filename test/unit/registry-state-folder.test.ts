@@ -50,6 +50,14 @@ describe('the state folder', () => {
     });
   }
 
+  it('has what was written last, when several write at the same time', async (t) => {
+    const state = new StateFolder(temporaryFolder(t), recordingLog().log);
+    for (let round = 0; round < 100; round += 1) {
+      await Promise.all([state.write('x.json', -1), state.write('x.json', round)]);
+      assert.equal(await state.read('x.json', numberOf), round);
+    }
+  });
+
   it('keeps the old content when the new cannot be written, and names the file', async (t) => {
     const path = temporaryFolder(t);
     writeFileSync(join(path, 'file'), '');

@@ -1,5 +1,6 @@
 import { lstat, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import pLimit from 'p-limit';
 import writeFileAtomic from 'write-file-atomic';
 import { CodedError, codeOf, reasonOf } from '../../shared/coded-error.js';
 import type { Log } from '../../shared/log.js';
@@ -14,6 +15,8 @@ const STATE_MAX_BYTES = 256 * 1024 * 1024;
 export class StateFolder {
   readonly path: string;
   readonly #log: Log;
+  /** One after the other, as they come: the last one must be what stays. */
+  readonly #inTurn = pLimit(1);
 
   constructor(path: string, log: Log) {
     this.path = path;
@@ -45,10 +48,16 @@ export class StateFolder {
     }
   }
 
-  /** Puts `value` into the file `name`. Throws CodedError `state` when it cannot; the old content is there then. */
+  /**
+   * Puts `value`, as it is now, into the file `name`. Throws CodedError `state` when it cannot; the old content is there
+   * then.
+   */
   async write(name: string, value: unknown): Promise<void> {
-    const file = join(this.path, name);
     const text = `${JSON.stringify(value)}\n`;
+    await this.#inTurn(() => this.#replace(join(this.path, name), text));
+  }
+
+  async #replace(file: string, text: string): Promise<void> {
     try {
       await mkdir(this.path, { recursive: true, mode: 0o700 });
       // The package writes once and does not look at how much of it got written, so on a full disk it would put a
