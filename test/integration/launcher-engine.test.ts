@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, statSync, writeFileSync } from 'node:fs';
 import test from 'node:test';
 import { killProcesses, processesIn } from '../../src/shared/cgroup-processes.js';
-import { cLibrary } from '../../src/shared/native/c-library.js';
+import { type CLibrary, cLibrary } from '../../src/shared/native/c-library.js';
 import { closeDescriptor, openPipe, readNow } from '../../src/shared/native/descriptors.js';
+import { hardLimitOf, prlimit } from '../../src/shared/native/process-calls.js';
 import { Launcher } from '../../src/workers/runner/launcher/launcher.js';
 import { LauncherEngine } from '../../src/workers/runner/launcher-engine.js';
 import type { ProcessBounds, Program } from '../../src/workers/runner/started-process.js';
@@ -168,4 +169,41 @@ for (const way of WAYS) {
     disk.answer();
     assert.equal((await start).type, 'failed');
   });
+}
+
+for (const way of WAYS) {
+  test(`where descriptors do not suffice for the cgroup, too, it is not started outside of it (${way} way)`, {
+    skip: NO_LAUNCHER ?? NO_CGROUPS ?? false,
+  }, async (t) => {
+    assert.ok(library);
+    const bounds = recordingBounds();
+    const engine = openEngine(way);
+    const program = programOf({ file: '/bin/true', cgroup: testCgroup(t) });
+    const start = withDescriptors(library, OUTPUT_DESCRIPTORS, () => engine.start({ program, bounds }));
+    const outcome = await start;
+    assert.ok(outcome.type === 'failed' && outcome.isShortage);
+    assert.deepEqual(bounds.failures, []);
+    assert.equal((await engine.start({ program, bounds })).type, 'started');
+  });
+}
+
+/** Both ends of two pipes. */
+const OUTPUT_DESCRIPTORS = 4;
+const SOME_MORE = 100;
+
+/** Does something while so many descriptors are left. */
+function withDescriptors<T>(native: CLibrary, left: number, work: () => T): T {
+  const hard = hardLimitOf(native, process.pid, 'openFiles');
+  const first = openSync('/dev/null', 'r');
+  const taken = [first];
+  prlimit(native, process.pid, 'openFiles', { soft: first + SOME_MORE, hard });
+  try {
+    for (;;) taken.push(openSync('/dev/null', 'r'));
+  } catch {
+    for (const descriptor of taken.splice(-left)) closeSync(descriptor);
+    return work();
+  } finally {
+    for (const descriptor of taken) closeSync(descriptor);
+    prlimit(native, process.pid, 'openFiles', { soft: hard, hard });
+  }
 }

@@ -317,6 +317,11 @@ static int has_ended(pid_t pid) {
   return info.si_pid != 0;
 }
 
+/* What may be there a moment later: no reason to do without something. */
+static int is_short(long error) {
+  return error == -EAGAIN || error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
+
 /* What kernels and sandboxes say that do not know of it. */
 static int is_unknown(long error) { return error == -ENOSYS || error == -EINVAL || error == -E2BIG; }
 
@@ -338,10 +343,11 @@ static long clone_new_way(struct process *process) {
     arguments.cgroup = (uint64_t)folder;
     error = NEW_CLONE(&arguments, become_program, process);
     close(folder);
-    if (error >= 0 || is_unknown(error) || error == -EAGAIN || error == -ENOMEM) return error;
+    if (error >= 0 || is_unknown(error)) return error;
     arguments.flags &= ~INTO_CGROUP;
     arguments.cgroup = 0;
   }
+  if (is_short(error)) return error;
   process->cgroup_error = (int32_t)-error;
   return NEW_CLONE(&arguments, become_program, process);
 }
@@ -353,6 +359,7 @@ static long clone_old_way(struct process *process) {
     process->cgroup_processes = folder < 0 ? -1 : openat(folder, "cgroup.procs", O_WRONLY | O_CLOEXEC);
     if (process->cgroup_processes < 0) process->cgroup_error = errno;
     if (folder >= 0) close(folder);
+    if (is_short(-process->cgroup_error)) return -process->cgroup_error;
   }
   process->signals = ~0ULL;
   int own_end = process->cgroup_processes;
