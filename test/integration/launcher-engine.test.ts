@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { closeSync, openSync, statSync, writeFileSync } from 'node:fs';
 import test from 'node:test';
 import { killProcesses, processesIn } from '../../src/shared/cgroup-processes.js';
+import { EPOLL } from '../../src/shared/native/abi.js';
 import { type CLibrary, cLibrary } from '../../src/shared/native/c-library.js';
 import { closeDescriptor, openPipe, readNow } from '../../src/shared/native/descriptors.js';
 import { hardLimitOf, prlimit } from '../../src/shared/native/process-calls.js';
@@ -186,6 +187,38 @@ for (const way of WAYS) {
     assert.equal((await engine.start({ program, bounds })).type, 'started');
   });
 }
+
+test('a stdout that is read on while the kernel has no room to watch it is read as soon as it has', {
+  skip,
+}, async (t) => {
+  assert.ok(library);
+  let hasRoom = true;
+  let watched = 0;
+  const { functions } = library;
+  const epoll_ctl: typeof functions.epoll_ctl = (epoll, operation, ...rest) => {
+    if (operation !== EPOLL.add) return functions.epoll_ctl(epoll, operation, ...rest);
+    watched += Number(hasRoom);
+    return hasRoom ? functions.epoll_ctl(epoll, operation, ...rest) : -1;
+  };
+  const engine = new LauncherEngine({ ...library, functions: { ...functions, epoll_ctl } });
+  const outcome = await engine.start({ program: programOf({ file: '/usr/bin/yes' }) });
+  assert.ok(outcome.type === 'started');
+  const { process } = outcome;
+  t.after(async () => {
+    process.killGroup('SIGKILL');
+    process.closeOutputs();
+    await process.exited;
+  });
+  let bytes = 0;
+  process.listen({ stdout: (chunk) => (bytes += chunk.length), stderr: () => assert.fail() });
+  await waitUntil('its outputs and its end are watched', () => watched === 3);
+  process.pauseStdout();
+  hasRoom = false;
+  process.resumeStdout();
+  hasRoom = true;
+  const before = bytes;
+  await waitUntil('it is read on', () => bytes > before);
+});
 
 /** Both ends of two pipes. */
 const OUTPUT_DESCRIPTORS = 4;

@@ -48,20 +48,25 @@ export class ChildWatch {
    */
   add(process: OwnedProcess, outputs: readonly [number, number]): WatchedChild {
     const slot = this.#freeSlots.pop() ?? this.#children.length;
-    const child = new WatchedChild({
+    const child: WatchedChild = new WatchedChild({
       library: this.#library,
       poller: this.#poller,
       slot,
       process,
       outputs,
       onOver: () => this.#forget(slot),
+      onUnpolled: () => this.#lookAtSoon(child),
     });
     this.#children[slot] = child;
     this.#count += 1;
+    this.#lookAtSoon(child);
+    return child;
+  }
+
+  #lookAtSoon(child: WatchedChild): void {
     this.#young.push({ child, startedAt: performance.now() });
     this.#emptyLooks = 0;
     this.#lookLater();
-    return child;
   }
 
   #look(): void {

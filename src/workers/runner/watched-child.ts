@@ -33,6 +33,7 @@ export class WatchedChild {
   readonly #names: string[] = [];
   #endDescriptor: number | undefined;
   readonly #onOver: (child: WatchedChild) => void;
+  readonly #onUnpolled: (child: WatchedChild) => void;
   #listener: OutputListener | undefined;
   #exit: ProcessExit | undefined;
   #isFinished = false;
@@ -53,6 +54,8 @@ export class WatchedChild {
     readonly outputs: readonly [number, number];
     /** Called once, when neither the process nor anything of its outputs is left. */
     readonly onOver: (child: WatchedChild) => void;
+    /** Called when it was left to the poller, which has no room for it now: it must be looked at again. */
+    readonly onUnpolled: (child: WatchedChild) => void;
   }) {
     this.#library = options.library;
     this.#poller = options.poller;
@@ -61,6 +64,7 @@ export class WatchedChild {
     this.pid = options.process.pid;
     this.#outputs = [...options.outputs];
     this.#onOver = options.onOver;
+    this.#onUnpolled = options.onUnpolled;
   }
 
   /** Neither the process nor anything of its outputs is left. */
@@ -204,6 +208,7 @@ export class WatchedChild {
   resumeStdout(): void {
     this.#isPaused = false;
     this.pollOutputs();
+    if (!this.hasOutputsPolled) this.#onUnpolled(this);
   }
 
   closeStdout(): void {
