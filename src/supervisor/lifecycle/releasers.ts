@@ -8,6 +8,7 @@ import type { Log } from '../../shared/log.js';
 export class Releasers {
   readonly #log: Log;
   readonly #list: { readonly name: string; readonly release: () => Promise<void> | void }[] = [];
+  #releasing: Promise<void> = Promise.resolve();
 
   constructor(log: Log) {
     this.#log = log;
@@ -18,8 +19,16 @@ export class Releasers {
     this.#list.push({ name, release });
   }
 
-  /** Releases the last first. One that fails is logged and does not keep the others from being released. */
+  /**
+   * Releases the last first. One that fails is logged and does not keep the others from being released. A further call
+   * meanwhile waits for the first.
+   */
   async releaseAll(): Promise<void> {
+    this.#releasing = this.#releasing.then(() => this.#releaseLeft());
+    await this.#releasing;
+  }
+
+  async #releaseLeft(): Promise<void> {
     for (let entry = this.#list.pop(); entry; entry = this.#list.pop()) {
       try {
         await entry.release();
