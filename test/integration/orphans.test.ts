@@ -21,8 +21,12 @@ const DAEMON =
 
 const ENVIRONMENT = { PATH: process.env.PATH ?? '/usr/bin:/bin', AGENT_PLUGIN: 'cpu' };
 
-/** A pool of runners and the watch over what their plugins leave behind, which ends with the test. */
+/**
+ * A pool of runners and the watch over what their plugins leave behind, which ends with the test. It looks when the test
+ * says so: looks of its own might end one before the test has seen it, or find some a moment before others.
+ */
 function setUp(t: TestContext) {
+  t.mock.timers.enable({ apis: ['setInterval'] });
   const runner = runnerPool(t);
   const { log, lines } = recordingLog();
   const orphans = Orphans.open({
@@ -116,8 +120,6 @@ test('a daemon of two forks, and what it has started, does not outlive the watch
 });
 
 test('of many daemons that a plugin has left one line tells', { skip }, async (t) => {
-  // It looks when the test says so: a look of its own might find some of them a moment before the others.
-  t.mock.timers.enable({ apis: ['setInterval'] });
   const { runner, orphans, lines } = setUp(t);
   const folder = shellPlugin(t, DAEMON, DAEMON, DAEMON, 'echo "[]"');
   const { stderrEnd } = await runner.run({ folder, environment: ENVIRONMENT });
