@@ -107,8 +107,13 @@ test('what the output does not take is soon safe on disk, and what comes then go
   assert.equal(under.output.held.length, 5, 'the output is not given more');
 
   under.output.settle(1);
-  await waitUntil('the rest comes from disk', () => under.output.held.length === 9);
-  assert.deepEqual(under.output.texts, texts(1, 10));
+  await waitUntil('the rest comes from disk', () => {
+    // Where the disk is slow it is away again: one that takes something now and then is not.
+    if (!under.status.isUp) under.output.settle(1);
+    return under.status.deliveredRecords + under.output.held.length === 10;
+  });
+  under.output.settle(1);
+  assert.deepEqual(under.output.texts, texts(under.status.deliveredRecords, 10));
   under.take('document 10');
   assert.equal(under.output.texts.at(-1), 'document 10', 'and new ones from memory again');
   under.output.settle();
@@ -126,9 +131,14 @@ test('what memory does not hold goes to disk, in both of its bounds', async (t) 
   assert.deepEqual(under.output.texts, texts(0, 2));
   await waitUntil('the others are safe', () => under.secured.length >= 6);
   assert.equal(under.feed.isFull, false);
-  await waitUntil('those come from disk', () => under.output.held.length === 8);
-  assert.deepEqual(under.output.texts, texts(0, 8));
-  assert.ok(under.status.memoryPoints >= 10);
+  await waitUntil('those come from disk', () => {
+    // Where the disk is slow it counts as away, till it takes something.
+    if (!under.status.isUp) under.output.settle(1);
+    return under.status.deliveredRecords + under.output.held.length === 8;
+  });
+  const { deliveredRecords, memoryPoints } = under.status;
+  assert.deepEqual(under.output.texts, texts(deliveredRecords, 8));
+  assert.ok(memoryPoints >= 10 - 5 * deliveredRecords);
 });
 
 for (const mode of ['overflow', 'always'] as const) {
@@ -302,7 +312,7 @@ test('beside other outputs one without any room loses its own after a while, say
   assert.equal(under.feed.isFull, false);
   under.take('document 3', 5);
   // The disk may be tried once more right now.
-  for (let turn = 0; turn < 200 && under.losses.length < 2; turn += 1) await nextTurn();
+  await waitUntil('it is lost, or waits', () => under.losses.length === 2 || under.feed.isFull);
   assert.equal(under.losses.length, 2, 'no more is waited');
   assert.equal(under.status.droppedPoints['no-room'], 10);
   assert.ok(
