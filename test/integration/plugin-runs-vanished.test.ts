@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { managedPlugin } from '../../src/supervisor/plugins/managed-plugin.js';
@@ -13,8 +13,9 @@ const alive = setInterval(() => {}, 60_000);
 after(() => clearInterval(alive));
 
 test('a plugin whose files go between scheduled runs is noticed by the run that finds none, and fetched again', async (t) => {
-  const { store, folder, scratch, lines } = await openStore(t);
-  const definition = pluginFrom(makeRepository(join(scratch, 'repository'), { plugin: SCRIPT }));
+  const { store, folder, scratch, lines } = await openStore(t, { retryBaseMs: 1, retryCapMs: 100 });
+  const repository = join(scratch, 'repository');
+  const definition = pluginFrom(makeRepository(repository, { plugin: SCRIPT }));
   const plugin = managedPlugin('shop/check', definition);
   assert.equal(await store.ensure(definition), undefined);
   const { runs } = pluginRuns(t, store);
@@ -27,8 +28,11 @@ test('a plugin whose files go between scheduled runs is noticed by the run that 
 
   assert.equal(await runNow(), 'ok');
   rmSync(join(folder, 'shop'), { recursive: true });
+  // It is not there again before the test has looked.
+  renameSync(repository, `${repository}-away`);
   assert.equal(await runNow(), 'spawn');
   assert.equal(await runNow(), 'not run');
+  renameSync(`${repository}-away`, repository);
   assert.match(lines.map(({ message }) => message).join('\n'), /^plugin shop\/check is gone from /m);
   await waitUntil('it is there again', () => store.versionOf(definition));
   assert.equal(await runNow(), 'ok');
