@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { shellPlugin } from '../support/plugin-folder.js';
 import { runnerPool } from '../support/runner-pool.js';
+import { waitUntil } from '../support/wait-until.js';
 
 test('line protocol of a plugin goes out with all fields in a point; bad lines are left out, counted and logged', async (t) => {
   const runner = runnerPool(t);
@@ -17,7 +18,9 @@ test('line protocol of a plugin goes out with all fields in a point; bad lines a
   );
   const sentence = 'plugin cpu printed 1 bad metric of 3, which is left out: line 2: its fields are missing';
   assert.equal(outcome.problem, sentence);
-  assert.ok(runner.logs.some(({ level, message }) => level === 'warn' && message === sentence));
+  await waitUntil('it is logged', () =>
+    runner.logs.some(({ level, message }) => level === 'warn' && message === sentence),
+  );
   const [disk, up, run] = runner.takePoints();
   assert.deepEqual(disk, {
     measurement: 'PLUGIN.cpu.disk',
