@@ -67,7 +67,8 @@ test(
     await waitUntil('it is settled', () => go.secured.length === 2);
     go.take([1]);
     await waitUntil('it is settled', () => go.secured.length === 4);
-    for (const id of ['go0', 'go1']) assert.deepEqual(go.values(id), [0, 1]);
+    // Twice where a flush was told only after its time, or its process ended for that of the other.
+    for (const id of ['go0', 'go1']) assert.deepEqual(ascending(new Set(go.values(id).map(Number))), [0, 1]);
     assert.match(
       String(go.said('it is started again in')[0]?.message),
       /a flush of go0 did not come back within 1\.5 s, so its process was killed/,

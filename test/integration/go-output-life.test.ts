@@ -13,6 +13,9 @@ import { waitUntil } from '../support/wait-until.js';
 
 const options = { skip: goSkipReason };
 
+/** Where an end must be complete, however busy the machine is. */
+const PATIENT = { graceMs: 60_000 };
+
 test(
   'the form without context lives through every call, in order, once or for each instance',
   options,
@@ -21,13 +24,13 @@ test(
     const library = builtGoOutput('noctx');
     const hostEnvironment = { NOCTX_CALLS: calls };
     const go = new GoFeeds(t, [
-      { alias: 'one', library, pluginName: 'NoCtx', hostEnvironment },
-      { alias: 'two', library, hostEnvironment, match: 'nothing' },
+      { ...PATIENT, alias: 'one', library, pluginName: 'NoCtx', hostEnvironment },
+      { ...PATIENT, alias: 'two', library, hostEnvironment, match: 'nothing' },
     ]);
     go.take([1, 2, 3]);
     await waitUntil('it is settled', () => go.secured.length === 2 && go.status(0).deliveredPoints === 3);
     await waitUntil('the other is there, too', () => go.plugin(1).state === 'running');
-    await go.close();
+    await go.close(PATIENT.graceMs);
     const noted = readLines(calls);
     assert.deepEqual(noted.slice(0, 4), ['preregister 0', 'register', 'init one', 'prerun 0']);
     assert.deepEqual(ascendingTexts(noted.slice(4, 6)), ['flush collect.web.shop 3', 'init two']);
@@ -39,7 +42,10 @@ test(
   'instances of a library share its process, and each has its own context, till each has its exit',
   options,
   async (t) => {
-    const go = new GoFeeds(t, [{ alias: 'one' }, { alias: 'two', topicPrefix: 'other.' }]);
+    const go = new GoFeeds(t, [
+      { ...PATIENT, alias: 'one' },
+      { ...PATIENT, alias: 'two', topicPrefix: 'other.' },
+    ]);
     go.take([1]);
     await waitUntil('both have it', () => go.secured.length === 2);
     assert.deepEqual(
@@ -47,7 +53,7 @@ test(
       ['collect.web.shop', 'other.web.shop'],
     );
     assert.equal(go.plugin(0).pid, go.plugin(1).pid);
-    await go.close();
+    await go.close(PATIENT.graceMs);
     const exits = go.calls().filter((call) => call.includes(' exit'));
     assert.deepEqual(
       exits.map((call) => call.split(' ')[0]),
@@ -104,12 +110,13 @@ test('a goroutine may ask for a property in the middle of a flush', options, asy
 
 test('as many flushes as there are workers are under way at once, and no more', options, async (t) => {
   const go = new GoFeeds(t, [
-    { alias: 'one', properties: { slow_ms: '50' } },
-    { alias: 'six', workers: 6, properties: { slow_ms: '50' } },
+    { ...PATIENT, alias: 'one', properties: { slow_ms: '50' } },
+    // So slow that the last of six begins before the first is done.
+    { ...PATIENT, alias: 'six', workers: 6, properties: { slow_ms: '1000' } },
   ]);
   for (const value of upTo(24)) go.take([value], `n${value}.shop`);
   await waitUntil('all are settled', () => go.secured.length === 48);
-  await go.close();
+  await go.close(PATIENT.graceMs);
   const exits = go.calls().filter((call) => call.includes(' exit'));
   assert.deepEqual(exits, ['one exit, at most 1 flushes at once', 'six exit, at most 6 flushes at once']);
 });
@@ -119,17 +126,18 @@ test(
   options,
   async (t) => {
     const flood = {
+      ...PATIENT,
       alias: 'loud',
       properties: { noise: String(50 * 1024 * 1024), init_says: 'hello from init \u001b[31m' },
     };
-    const go = new GoFeeds(t, [flood, { alias: 'quiet' }]);
+    const go = new GoFeeds(t, [flood, { ...PATIENT, alias: 'quiet' }]);
     go.take([1]);
     await waitUntil('both have it', () => go.secured.length === 2, 120_000);
     await waitUntil('the hello is there', () => go.said('hello from init').length === 1);
     const [hello] = go.said('hello from init');
     assert.equal(hello?.message, 'behaves: hello from init \\x1b[31m');
     assert.deepEqual(hello?.fields, { plugin: 'behaves', stream: 'stderr', outputs: ['loud', 'quiet'] });
-    await go.close();
+    await go.close(PATIENT.graceMs);
     const lines = go.said('behaves: nnn').length;
     assert.ok(lines > 10 && lines < 10_000, `${lines} lines`);
     const left = go.said('were left out here').reduce((sum, { fields }) => sum + Number(fields.lines), 0);
@@ -142,14 +150,14 @@ test('with log_level off nothing of what it prints is in the log', options, asyn
   const go = new GoFeeds(t, [{ logLevel: 'off', properties: { init_says: 'hello' } }]);
   go.take([1]);
   await waitUntil('it is settled', () => go.secured.length === 1);
-  await go.close();
+  await go.close(PATIENT.graceMs);
   assert.deepEqual(go.said('hello'), []);
 });
 
 test('a stop flushes what still gathers, and waits for flushes that are under way', options, async (t) => {
-  const go = new GoFeeds(t, [{ flushMs: 3_600_000, properties: { slow_ms: '300' } }]);
+  const go = new GoFeeds(t, [{ ...PATIENT, flushMs: 3_600_000, properties: { slow_ms: '300' } }]);
   go.take([1, 2]);
-  await go.close();
+  await go.close(PATIENT.graceMs);
   assert.deepEqual(go.values(), [1, 2]);
   assert.equal(go.secured.length, 1);
   assert.ok(go.calls().at(-1)?.startsWith('go0 exit'));
