@@ -320,7 +320,7 @@ test('nothing is lost when the server is killed and comes back', { skip }, async
 test('nothing is lost when the server stands still for longer than one waits for it', { skip }, async (t) => {
   const influxd = await startWithDatabase(t);
   const { output, deliver, settled, refused } = openInfluxdbOutput(t, influxd.url, {
-    responseTimeoutMs: 300,
+    responseTimeoutMs: 1000,
   });
   deliver('0', numbered(0));
   await settled(1);

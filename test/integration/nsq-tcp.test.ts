@@ -317,7 +317,7 @@ describe('the producer and a real nsqd', () => {
   test('heartbeats keep an idle connection', { skip: nsqdSkipReason }, async (t) => {
     const nsqd = await startNsqd(t);
     const link = await heartbeatCounter(t, nsqd.tcpAddress);
-    const { producer } = startProducer(t, { servers: [link.address], heartbeatMs: 1_000 });
+    const { producer } = startProducer(t, { servers: [link.address], heartbeatMs: 2_000 });
     await producer.publish('idle', Buffer.from('x'));
     // nsqd drops a client that leaves two of them unanswered.
     await waitUntil('three heartbeats came', () => link.heartbeats() >= 3);
