@@ -104,9 +104,11 @@ describe('an agent with a file system that hangs', { skip: NO_HUNG_MOUNT }, () =
       registry: { 'web.shop': [] },
       host: 'collect = ["FS"]\nfstimeout = 0.5',
     });
-    await waitUntil('it is told', () => agent.stdout.includes(hung.path));
-    const points = agent.documents().flatMap(({ points }) => points);
-    const told = points.filter(({ tags }) => tags.mount === hung.path);
+    const told = await waitUntil('it is told', () => {
+      const points = agent.documents().flatMap(({ points }) => points);
+      const found = points.filter(({ tags }) => tags.mount === hung.path);
+      return found.length > 0 && found;
+    });
     assert.deepEqual(
       told.map(({ measurement, fields }) => [measurement, fields.value]),
       [['fs.files.rw', 0]],

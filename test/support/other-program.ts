@@ -14,7 +14,10 @@ export function withoutProgram(program: string, packageName: string): string | f
   }
 }
 
-/** What a program prints. */
+/** What a program prints, in English, its times in UTC. */
 export function outputOf(program: string, ...parameters: readonly string[]): string {
-  return execFileSync(program, parameters, { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C' } });
+  return execFileSync(program, parameters, {
+    encoding: 'utf8',
+    env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' },
+  });
 }
