@@ -43,11 +43,12 @@ test('a plugin of the registry comes from git, runs, and its points and run metr
     registry: { 'web.shop': [item] },
     output: `servers = ["${nsqd.tcpAddress}"]`,
   });
-  const documents = await waitUntil('two documents are there', async () => {
-    const messages = await nsqd.messages('collect.web.shop');
-    return messages.length >= 2 && messages.map((message) => JSON.parse(message.toString()));
+  const messages: Buffer[] = [];
+  await waitUntil('two documents are there', async () => {
+    messages.push(...(await nsqd.messages('collect.web.shop')));
+    return messages.length >= 2;
   });
-  const [own, run] = documents;
+  const [own, run] = messages.map((message) => JSON.parse(message.toString()));
   const { timestamp } = own.points[0];
   assert.ok(Math.abs(timestamp - Date.now() / 1000) < 60);
   assert.deepEqual(own, {

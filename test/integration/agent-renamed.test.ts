@@ -29,7 +29,8 @@ it('an agent whose host was renamed while it was down reports that before it ask
       ? { kind: 'answer', status: 500, type: 'application/json', body: '{"httpstatus":500,"msg":"busy"}' }
       : undefined;
   const second = await AgentProcess.start(t, { registryAddress: server.address, folder: first.folder });
-  await waitUntil('it has asked', () => server.asked('/api/v1/agent/ns').length > 0);
+  // The last question of its round.
+  await waitUntil('it has asked', () => server.asked('/api/v1/agent/resource').length > 0);
   assert.deepEqual([...server.hosts], ['old-name'], 'not registered under the new name');
   assert.equal(server.asked('/api/v1/agent/ns')[0]?.body.hostname, 'old-name');
   assert.deepEqual(

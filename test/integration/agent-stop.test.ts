@@ -66,7 +66,7 @@ test('an agent that stops while runs wait for room in the ring says so, and ends
   const script =
     'awk \'BEGIN { printf "["; for (n = 0; n < 60000; n++) printf "%s{\\"name\\":\\"n\\",\\"value\\":%d}", n ? "," : "", n; print "]" }\'';
   const agent = await AgentProcess.start(t, {
-    registry: { 'web.shop': [pluginItem(t, 'large', script, '30')] },
+    registry: { 'web.shop': [pluginItem(t, 'large', script, '0')] },
     output: `servers = ["${nsqd.tcpAddress}"]`,
     runner: 'threads = 1\ngrace = 1',
     ...WITHOUT_DISK,
