@@ -99,8 +99,9 @@ test('one that wants more address space than it may have is refused it, and nobo
 
 test('a fork bomb stops at the number of processes it may have, and others run on', async (t) => {
   const runner = runnerPool(t);
-  // A user of its own, as the kernel counts by user. Gives up by itself after 300.
-  const user = PLUGIN_USER && { ...PLUGIN_USER, name: 'bomb', uid: 61_234 };
+  // A user of its own, as the kernel counts by user: of this process, as a second one may be at the same test.
+  // Gives up by itself after 300.
+  const user = PLUGIN_USER && { ...PLUGIN_USER, name: 'bomb', uid: 60_000 + (process.pid % 5_000) };
   const bomb = shellPlugin(
     t,
     'sleep 0.2',
@@ -108,7 +109,7 @@ test('a fork bomb stops at the number of processes it may have, and others run o
     'while [ $n -lt 300 ]; do (sleep 20) & n=$((n+1)); echo $n >&2; done',
   );
   const limits = { ...NO_LIMITS, processes: 32 };
-  const bombing = runner.run({ folder: bomb, user, limits, timeoutMs: 4000, anyOutput: true });
+  const bombing = runner.run({ folder: bomb, user, limits, timeoutMs: 20_000, anyOutput: true });
   const others = [];
   for (let n = 0; n < 5; n += 1) others.push(await runner.run({ folder: shellPlugin(t, METRIC) }));
   const { status, stderrEnd } = await bombing;
@@ -121,7 +122,7 @@ test('a fork bomb stops at the number of processes it may have, and others run o
 
 test('what a plugin starts before it is bounded is bounded, too', async (t) => {
   // Starts its child with its very first instruction that it can.
-  const program = '#!/bin/sh\n(sleep 0.5; ulimit -n) &\nwait\n';
+  const program = '#!/bin/sh\n(sleep 2; ulimit -n) &\nwait\n';
   const runner = runnerPool(t);
   const folder = pluginFolder(t, program);
   const outcomes = await Promise.all(
