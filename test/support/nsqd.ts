@@ -124,7 +124,7 @@ async function takeAll(tcpAddress: string, httpAddress: string, topic: string): 
   await waitUntil(`all messages of topic ${topic} are taken`, async () => {
     quiet = isEmpty(await readTopic(httpAddress, topic)) ? quiet + 1 : 0;
     // Between topic and channel a message is in neither's count for a moment: looks several times.
-    return quiet === 3;
+    return quiet === 10;
   });
   await consumer.stop();
   return consumer.received;
