@@ -44,7 +44,8 @@ test('plugins of one namespace that never end hold up no other namespace, and la
   const before = pointsOf(agent, 'PLUGIN.good.up').length;
   await waitUntil('it runs on', () => pointsOf(agent, 'PLUGIN.good.up').length >= before + 3);
   const busy = (await plugins(agent)).filter(({ ns, running }) => ns === 'slow.shop' && running);
-  assert.equal(busy.length, 1, 'the other place is for the other namespace');
+  // None where one of the good ones, which is late, holds the place of those that hang.
+  assert.ok(busy.length <= 1, `the other place is for the other namespace: ${busy.length}`);
 
   const { lastRun } = await listed(agent, 'good');
   assert.ok((lastRun?.latenessMs ?? -1) >= 0);
