@@ -18,22 +18,13 @@ import { type TestContext, test } from 'node:test';
 import { AgentProcess } from '../support/agent-process.js';
 import { call, makeSetting, startCall } from '../support/command-line.js';
 import { makeRepository } from '../support/git-repository.js';
+import { lastingPort } from '../support/lasting-port.js';
 import { pluginItem, startWithPlugins } from '../support/plugin-item.js';
 import { PROJECT_ROOT } from '../support/project-root.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const LAUNCHER = join(PROJECT_ROOT, 'agent');
-
-/** A TCP port of this host on which nothing listens. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 async function takenPort(context: TestContext): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -49,9 +40,9 @@ function count(text: string, pattern: RegExp): number {
 
 test('with the tables of a LodaStack file, registry and nsqd away, it starts, warns once of each thing, and stays', async (t) => {
   const agent = await AgentProcess.start(t, {
-    registryAddress: `http://operator:hidden@127.0.0.1:${await freePort()}`,
+    registryAddress: `http://operator:hidden@127.0.0.1:${await lastingPort()}`,
     agent: 'ntpserver = "ntp.test.com"\ngit = "git://git@git.test.com/%s.git"',
-    output: `name = "nsq"\nservers = ["0.0.0.0:${await freePort()}"]\nbuffersize = 1000\n[trace]\ncollector = []\n[member]\nx = 1`,
+    output: `name = "nsq"\nservers = ["0.0.0.0:${await lastingPort()}"]\nbuffersize = 1000\n[trace]\ncollector = []\n[member]\nx = 1`,
   });
   const status = await waitUntil('the registry was asked', async () => {
     const answer = await agent.call('/me/status');
@@ -137,7 +128,7 @@ test('SIGTERM while it is starting ends it gracefully', async (context) => {
 
 test('stop twice loses nothing more than one stop, and both say what could not be delivered', async (t) => {
   const agent = await AgentProcess.start(t, {
-    output: `name = "nsq"\nservers = ["127.0.0.1:${await freePort()}"]`,
+    output: `name = "nsq"\nservers = ["127.0.0.1:${await lastingPort()}"]`,
     spool: 'mode = "off"',
   });
   const post = agent.call('/post?ns=web.shop', '[{"name": "a", "value": 1}, {"name": "b", "value": 2}]');
