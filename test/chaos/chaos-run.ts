@@ -57,6 +57,8 @@ export async function runSchedule(schedule: Schedule, cleanUp = new CleanUp()): 
     const stage = await setStage(cleanUp, schedule);
     const clients = new PostClients(stage.ledger, stage.agent.socketPath, schedule);
     await playAll(schedule, stage);
+    // On a slow machine the whole schedule may be over before the first answer.
+    await waitUntil('a post was accepted', () => stage.ledger.accepted > 0);
     await clients.stop();
     await deliverAll(stage);
     const resent = await resentAfterRestart(stage);
