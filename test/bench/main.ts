@@ -33,7 +33,6 @@ const GO_SECONDS = Number(process.env.BENCH_GO_SECONDS ?? 2);
 const HOST_SECONDS = Number(process.env.BENCH_HOST_SECONDS ?? 40);
 const OUTAGE_POINTS_A_SECOND = Number(process.env.BENCH_OUTAGE_RATE ?? 5000);
 const ENGINE_RUNS = Number(process.env.BENCH_ENGINE_RUNS ?? 500);
-/** 100,000 take two minutes. */
 const MANY_RUNS = Number(process.env.BENCH_MANY_RUNS ?? 100_000);
 const TELEGRAF_RATES = (process.env.BENCH_TELEGRAF_RATES ?? '700,1500').split(',').map(Number);
 const LATENESS_PLUGINS = (process.env.BENCH_LATENESS_PLUGINS ?? '500,5000').split(',').map(Number);
