@@ -121,8 +121,9 @@ test('a fork bomb stops at the number of processes it may have, and others run o
 });
 
 test('what a plugin starts before it is bounded is bounded, too', async (t) => {
-  // Starts its child with its very first instruction that it can.
-  const program = '#!/bin/sh\n(sleep 2; ulimit -n) &\nwait\n';
+  // Starts its child with its very first instruction that it can. That waits for its limit, for ten seconds at most.
+  const program =
+    '#!/bin/sh\n(n=0; until [ "$(ulimit -n)" = 50 ] || [ $n = 200 ]; do n=$((n+1)); sleep 0.05; done; ulimit -n) &\nwait\n';
   const runner = runnerPool(t);
   const folder = pluginFolder(t, program);
   const outcomes = await Promise.all(

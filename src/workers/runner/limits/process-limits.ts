@@ -22,7 +22,7 @@ const NOBODY_WAKES = new Int32Array(new SharedArrayBuffer(4));
 /**
  * Sets the limits of processes that run already: posix_spawn cannot give a child other limits than its parent's, and
  * those of the agent, whose threads all share them, cannot be changed for a moment without harm. What a process does
- * before is bounded by the agent's own limits; its children of that moment are looked for, see `boundFamily`.
+ * before is bounded by the agent's own limits; its children of that moment are looked for, see `RunBounds`.
  *
  * The bound on processes is not inherited from the agent either: as the kernel counts all processes of the user, a
  * plugin that uses it up would then keep every other one from being started. This way only those fail that start more.

@@ -56,12 +56,14 @@ export class RunBounds implements ProcessBounds {
 
   apply(pid: number): void {
     try {
-      boundFamily(pid, this.#limited, this.#run.cgroup?.folder, this.#limits);
+      eachOfFamily(pid, (member) => this.#bound(member));
     } catch (error) {
       this.#notMoved(reasonOf(error));
     }
     if (this.#run.cgroup !== undefined) return;
-    this.#lookAgain = setTimeout(() => boundMissed(pid, this.#limited, this.#limits), SLOW_FORK_MS).unref();
+    // What was on its way when it was looked for has the old limits.
+    const boundMissed = (member: number) => this.#limits.applyWhereMissed(member, this.#limited);
+    this.#lookAgain = setTimeout(() => eachOfFamily(pid, boundMissed), SLOW_FORK_MS).unref();
   }
 
   failed(what: 'cgroup' | 'limits', code: string): void {
@@ -83,6 +85,16 @@ export class RunBounds implements ProcessBounds {
     const left = exit?.isCgroupEmpty === true ? [] : (this.#attempt(() => endLeft(pid, cgroup.folder)) ?? []);
     const outOfMemory = outOfMemoryKills(cgroup) - this.#killedBefore;
     return left.length === 0 && outOfMemory === 0 ? NOTHING_LEFT : { left, outOfMemory };
+  }
+
+  /** False when the process is gone. */
+  #bound(pid: number): boolean {
+    const { cgroup } = this.#run;
+    if (!this.#limits.apply(pid, this.#limited)) return false;
+    // The move waits for a fork under way, which has the old limits; without one, that is given time to show.
+    if (cgroup !== undefined) return moveProcess(cgroup.folder, pid);
+    Atomics.wait(NOBODY_WAKES, 0, 0, FORK_MS);
+    return true;
   }
 
   #attempt<T>(work: () => T): T | undefined {
@@ -113,25 +125,12 @@ function endLeft(pid: number, folder: string): readonly number[] {
   return left;
 }
 
-/** The process, and what it may have started before it was bounded. */
-function boundFamily(pid: number, limited: Limited, cgroup: string | undefined, limits: ProcessLimits): void {
+/** Calls `bound` with a process, and then with what it has started; it answers whether to look for that. */
+function eachOfFamily(pid: number, bound: (member: number) => boolean): void {
   const family = [pid];
   for (let next = 0; next < family.length && next < FAMILY_MAX; next += 1) {
     const member = family[next] ?? pid;
-    const isThere = limits.apply(member, limited);
-    if (!isThere || (cgroup !== undefined && !moveProcess(cgroup, member))) continue;
-    // The move waits for a fork under way, which has the old limits; without one, that is given time to show.
-    if (cgroup === undefined) Atomics.wait(NOBODY_WAKES, 0, 0, FORK_MS);
-    family.push(...childrenOf(member));
-  }
-}
-
-/** Those of the family that were on their way when it was bounded, and had the old limits. */
-function boundMissed(pid: number, limited: Limited, limits: ProcessLimits): void {
-  const family = [pid];
-  for (let next = 0; next < family.length && next < FAMILY_MAX; next += 1) {
-    const member = family[next] ?? pid;
-    if (limits.applyWhereMissed(member, limited)) family.push(...childrenOf(member));
+    if (bound(member)) family.push(...childrenOf(member));
   }
 }
 
