@@ -15,6 +15,7 @@ interface WaitingRun {
   readonly over: RunOver;
 }
 
+/** After a thread that could not start: the next one may fail for the same reason. */
 const OPEN_AGAIN_MS = 1000;
 
 /** Gathers the runs that begin in one turn of the event loop, and gives them to workers, which it has on shift for that. */
