@@ -89,7 +89,7 @@ async function playTogether(t: TestContext, folder: string, seed: number): Promi
     const endSlowness = slowDisk(t, random);
     // Of a segment without any the table of contents is not read when the spool is opened.
     const acknowledges = random(2) === 0;
-    let isAppending = true;
+    let appending = 2;
     const append = async () => {
       for (let count = random(20); count >= 0; count -= 1) {
         const documents = Array.from({ length: 1 + random(5) }, (_, place) => documentOf(random, place));
@@ -97,12 +97,12 @@ async function playTogether(t: TestContext, folder: string, seed: number): Promi
         for (const [place, id] of stored.entries()) waiting.set(id, documents[place] ?? '');
         await turns(random(20));
       }
-      isAppending = false;
+      appending -= 1;
     };
     const read = async () => {
       let cursor = 0;
       for (let wasAppending = true; wasAppending; ) {
-        wasAppending = isAppending;
+        wasAppending = appending > 0;
         for (const { id, document } of await spool.read(cursor, 1 + random(40_000))) {
           // It is stored a moment before the one who stores it hears so.
           while (!waiting.has(id)) await turns(1);
