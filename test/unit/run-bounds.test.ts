@@ -25,9 +25,18 @@ const LIMITED: Limited = {
 /** A fork that was under way when its parent was bounded cannot be had on demand: its child is passed over. */
 class LimitsThatMiss extends ProcessLimits {
   missed: number | undefined;
+  missedAgain = 0;
 
   override apply(pid: number, limited: Limited): boolean {
     return pid === this.missed || super.apply(pid, limited);
+  }
+
+  override applyWhereMissed(pid: number, limited: Limited): boolean {
+    if (pid === this.missed && this.missedAgain > 0) {
+      this.missedAgain -= 1;
+      return true;
+    }
+    return super.applyWhereMissed(pid, limited);
   }
 }
 
@@ -41,6 +50,17 @@ test('what was on its way when a process was bounded is bounded a moment later',
   t.mock.timers.tick(50);
   assert.deepEqual(openFilesOf(child), [OPEN_FILES, OPEN_FILES]);
   assert.deepEqual(lines, []);
+});
+
+test('a fork that takes longer is looked for again, later each time', { skip: noLibrary }, async (t) => {
+  const { parent, child, boundsWhere } = await setUp(t);
+  const before = openFilesOf(child);
+  boundsWhere({ isMissed: true, missedAgain: 2 }).apply(parent);
+  t.mock.timers.tick(50);
+  t.mock.timers.tick(100);
+  assert.deepEqual(openFilesOf(child), before);
+  t.mock.timers.tick(200);
+  assert.deepEqual(openFilesOf(child), [OPEN_FILES, OPEN_FILES]);
 });
 
 test('what has bounded itself more strictly meanwhile is left alone', { skip: noLibrary }, async (t) => {
@@ -82,9 +102,10 @@ async function setUp(t: TestContext) {
   await waitUntil('the child is there', () => readFileSync(`/proc/${child}/comm`, 'latin1') === 'sleep\n');
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { log, lines } = recordingLog();
-  const boundsWhere = ({ isMissed }: { readonly isMissed: boolean }) => {
+  const boundsWhere = ({ isMissed, missedAgain = 0 }: { isMissed: boolean; missedAgain?: number }) => {
     const limits = new LimitsThatMiss(log, (reason) => assert.fail(reason));
     if (isMissed) limits.missed = child;
+    limits.missedAgain = missedAgain;
     return new RunBounds(RUN, LIMITED, limits, log);
   };
   return { parent, child, boundsWhere, lines };

@@ -29,8 +29,9 @@ export type CgroupEnd = Pick<ProcessExit, 'isCgroupEmpty'>;
 /** A fork takes less, in milliseconds, on a machine that is not busy. */
 const FORK_MS = 0.5;
 
-/** And less than this where it is. */
+/** Where it is, nobody knows how long: what was forked is looked for after so long, and twice as long each time, up to the most. */
 const SLOW_FORK_MS = 50;
+const SLOWEST_FORK_MS = 3200;
 const NOBODY_WAKES = new Int32Array(new SharedArrayBuffer(4));
 
 /** A process that goes on starting others faster than they are bounded is left to its end. */
@@ -60,10 +61,7 @@ export class RunBounds implements ProcessBounds {
     } catch (error) {
       this.#notMoved(reasonOf(error));
     }
-    if (this.#run.cgroup !== undefined) return;
-    // What was on its way when it was looked for has the old limits.
-    const boundMissed = (member: number) => this.#limits.applyWhereMissed(member, this.#limited);
-    this.#lookAgain = setTimeout(() => eachOfFamily(pid, boundMissed), SLOW_FORK_MS).unref();
+    if (this.#run.cgroup === undefined) this.#lookAgainIn(SLOW_FORK_MS, pid);
   }
 
   failed(what: 'cgroup' | 'limits', code: string): void {
@@ -85,6 +83,14 @@ export class RunBounds implements ProcessBounds {
     const left = exit?.isCgroupEmpty === true ? [] : (this.#attempt(() => endLeft(pid, cgroup.folder)) ?? []);
     const outOfMemory = outOfMemoryKills(cgroup) - this.#killedBefore;
     return left.length === 0 && outOfMemory === 0 ? NOTHING_LEFT : { left, outOfMemory };
+  }
+
+  /** What was on its way when it was looked for has the old limits. */
+  #lookAgainIn(ms: number, pid: number): void {
+    this.#lookAgain = setTimeout(() => {
+      eachOfFamily(pid, (member) => this.#limits.applyWhereMissed(member, this.#limited));
+      if (ms < SLOWEST_FORK_MS) this.#lookAgainIn(ms * 2, pid);
+    }, ms).unref();
   }
 
   /** False when the process is gone. */
